@@ -1,0 +1,3 @@
+export * from './crystal/elements.js'
+export * from './crystal/structure.js'
+export * from './graph/crystal-graph.js'
