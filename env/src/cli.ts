@@ -1,1 +1,11 @@
-export {}
+import { Command } from 'commander'
+import { runProgram } from '@unitcell/datasets'
+import { serveCommand } from './commands/serve.js'
+import { PROGRAM_VERSION } from './version.js'
+
+const program = new Command('unitcell-env')
+  .description('The crystal environment server')
+  .version(PROGRAM_VERSION)
+  .addCommand(serveCommand())
+
+await runProgram(program)

@@ -1,1 +1,3 @@
-export {}
+export * from './mdp/reward.js'
+export * from './server/server.js'
+export * from './dft/index.js'

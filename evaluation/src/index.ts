@@ -1,1 +1,3 @@
-export {}
+export * from './metrics/generated-crystals.js'
+export * from './metrics/score.js'
+export * from './metrics/score-table.js'

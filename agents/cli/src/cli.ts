@@ -1,1 +1,13 @@
-export {}
+import { readFileSync } from 'node:fs'
+import { runProgram } from '@unitcell/datasets'
+import { Command } from 'commander'
+import { runCommand } from './run-command.js'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const program = new Command('unitcell-agent')
+  .description('Agents that fill crystals')
+  .version(version)
+  .addCommand(runCommand())
+
+await runProgram(program)

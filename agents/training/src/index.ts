@@ -1,1 +1,3 @@
-export {}
+export * from './agent.js'
+export * from './generated-crystal.js'
+export * from './play.js'

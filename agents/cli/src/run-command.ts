@@ -1,0 +1,104 @@
+import { createProgress, interruptible, positiveInteger, writeText } from '@unitcell/datasets'
+import { connect } from '@unitcell/protocol'
+import { play, type GeneratedCrystal } from '@unitcell/training'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { AGENT_NAMES, loadAgent } from './agents.js'
+
+interface RunOptions {
+  readonly server: string
+  readonly dataset?: string
+  readonly split: string
+  readonly episodes?: number
+  readonly seed: number
+  readonly target?: number
+  readonly sites: 'shuffled' | 'file'
+  readonly batch: number
+  readonly token?: string
+  readonly out?: string
+  readonly json?: boolean
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
+  throw new InvalidArgumentError('Give a whole number, at least 0.')
+}
+
+function nonNegative(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value >= 0 && value < Infinity) return value
+  throw new InvalidArgumentError('Give a number, at least 0.')
+}
+
+/** `unitcell-agent run`: an agent plays the crystals of a split over the wire. */
+export function runCommand(): Command {
+  return new Command('run')
+    .description('play every crystal of a split over the wire')
+    .argument('<agent>', `${AGENT_NAMES.join(', ')}, or the path of a module that exports createAgent`)
+    .requiredOption('--server <url>', 'address of the environment server, e.g. ws://127.0.0.1:8787')
+    .option('--dataset <name>', 'data set of the server (default: its first)')
+    .option('--split <name>', 'split to play', 'val')
+    .option('--episodes <n>', 'number of episodes (default: one for each crystal of the split)', positiveInteger)
+    .option('--seed <n>', 'seed of the episodes and of the agent', wholeNumber, 0)
+    .option('--target <eV>', 'target band gap', nonNegative)
+    .addOption(new Option('--sites <order>', 'order of the sites').choices(['shuffled', 'file']).default('shuffled'))
+    .option('--batch <n>', 'environments stepped together', positiveInteger, 64)
+    .option('--token <token>', 'secret of the server (default: $UNITCELL_TOKEN)')
+    .option('--out <file>', 'write the generated crystals as JSON lines (.gz: compressed)')
+    .option('--json', 'print the summary as JSON')
+    .action(run)
+}
+
+async function run(name: string, options: RunOptions): Promise<void> {
+  const { dataset, split, seed, target, sites, batch, episodes, out } = options
+  const agent = await (await loadAgent(name)).createAgent({ seed })
+  const token = options.token ?? process.env['UNITCELL_TOKEN']
+  const client = await connect(options.server, { client: `unitcell-agent ${agent.name}`, ...(token && { token }) })
+  try {
+    let progress: ReturnType<typeof createProgress> | null = null
+    const crystals = await interruptible(async (signal) => {
+      const stopped = new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      )
+      const played = play(client, agent, {
+        seed,
+        batch,
+        ...(episodes === undefined ? {} : { episodes }),
+        environment: { dataset: dataset ?? null, split, sites, reward: { target: target ?? null } },
+        onProgress: (done, total) => {
+          progress ??= createProgress({ label: agent.name, total, unit: 'crystals' })
+          progress.update(done)
+        },
+      })
+      return Promise.race([played, stopped])
+    }).finally(() => progress?.stop())
+    if (out !== undefined) await writeText(out, crystals.map((crystal) => `${JSON.stringify(crystal)}\n`).join(''))
+    report(crystals, options, agent.name)
+  } finally {
+    await client.close()
+  }
+}
+
+function report(crystals: readonly GeneratedCrystal[], { seed, out, json }: RunOptions, agent: string): void {
+  const rewards = crystals.map((crystal) => crystal.reward)
+  const failures: Record<string, number> = {}
+  for (const { failure } of crystals) if (failure !== null) failures[failure.class] = (failures[failure.class] ?? 0) + 1
+  const summary = {
+    agent,
+    seed,
+    episodes: crystals.length,
+    mean_reward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
+    evaluated: crystals.filter((crystal) => crystal.failure === null).length,
+    failures,
+    out: out ?? null,
+  }
+  if (json) {
+    console.log(JSON.stringify(summary))
+    return
+  }
+  const failed = Object.entries(failures).map(([failureClass, count]) => `${count} ${failureClass}`)
+  console.log(`${agent}: ${summary.episodes} crystals filled, seed ${seed}`)
+  console.log(
+    `mean reward ${summary.mean_reward.toFixed(4)}; evaluated ${summary.evaluated}; failed ${failed.join(', ') || 'none'}`,
+  )
+  if (out !== undefined) console.log(`written to ${out}; score it: unitcell-eval metrics ${out}`)
+}

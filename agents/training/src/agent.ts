@@ -1,0 +1,23 @@
+import type { VectorObservation } from '@unitcell/protocol'
+
+/** Chooses elements for the focus sites of a batch of environments. */
+export interface Agent {
+  /** Name in result files. */
+  readonly name: string
+  /**
+   * @param observation n environments; those whose focus is -1 have ended, and their action is not used
+   * @param mask n x 88 bytes, 1 where an action is allowed; null where all are
+   * @returns n element indices, 0..87
+   */
+  act(observation: VectorObservation, mask: Uint8Array | null): ArrayLike<number> | Promise<ArrayLike<number>>
+}
+
+export interface AgentOptions {
+  /** Of everything the agent draws. */
+  readonly seed: number
+}
+
+/** What an agent package exports, and a module of your own for `unitcell-agent run ./my-agent.js`. */
+export interface AgentModule {
+  createAgent(options: AgentOptions): Agent | Promise<Agent>
+}

@@ -1,0 +1,70 @@
+import { CrystalDataSet } from '@unitcell/datasets'
+import { DEFAULT_LIMITS, type Limits } from '@unitcell/protocol'
+import { Command, InvalidArgumentError } from 'commander'
+import { EnvironmentServer } from '../server/server.js'
+
+interface ServeOptions {
+  readonly data: readonly string[]
+  readonly host: string
+  readonly port: number
+  readonly token?: string
+  readonly allowOrigin: readonly string[]
+  readonly limit: Partial<Limits>
+  readonly logLevel: string
+}
+
+const collect = (value: string, values: readonly string[]) => [...values, value]
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65535) return port
+  throw new InvalidArgumentError('Give a port, 0 to 65535 (0: any free one).')
+}
+
+function parseLimit(text: string, limits: Partial<Limits>): Partial<Limits> {
+  const [name, value] = text.split('=')
+  const number = Number(value)
+  if (Object.hasOwn(DEFAULT_LIMITS, name) && Number.isFinite(number) && number > 0) return { ...limits, [name]: number }
+  throw new InvalidArgumentError(`Give NAME=NUMBER with one of ${Object.keys(DEFAULT_LIMITS).join(', ')}.`)
+}
+
+/** `unitcell-env serve`: runs the server until Ctrl-C or SIGTERM. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('serve crystal environments on a WebSocket')
+    .option('--data <dir>', 'data-set folder, or builtin (repeatable; default: builtin)', collect, [])
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0: any free one', parsePort, 8787)
+    .option('--token <token>', 'secret that clients must send (default: $UNITCELL_TOKEN, else none)')
+    .option(
+      '--allow-origin <origin>',
+      'origin of web pages that may connect, e.g. https://example.org (repeatable)',
+      collect,
+      [],
+    )
+    .option('--limit <name=number>', 'change a limit of the protocol (repeatable)', parseLimit, {})
+    .option('--log-level <level>', 'fatal, error, warn, info, debug', 'warn')
+    .action(serve)
+}
+
+async function serve({ data, host, port, token, allowOrigin, limit, logLevel }: ServeOptions): Promise<void> {
+  const datasets = await Promise.all(
+    (data.length > 0 ? data : ['builtin']).map((folder) => CrystalDataSet.open(folder)),
+  )
+  const server = await EnvironmentServer.start({
+    datasets,
+    host,
+    port,
+    token: token ?? process.env['UNITCELL_TOKEN'] ?? null,
+    origins: allowOrigin,
+    limits: limit,
+    logLevel,
+  })
+  for (const dataset of datasets) {
+    const splits = dataset.splits.map((name) => `${name} ${dataset.split(name).count}`)
+    console.log(`data set ${dataset.name}: ${splits.join(', ')} crystals`)
+  }
+  console.log(`listening on ${server.url}`)
+  await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve))
+  await server.stop()
+}

@@ -1,0 +1,27 @@
+/**
+ * What stops the DFT runner itself, before or beside a calculation. A calculation that fails is no error but a
+ * `DftFailure` (failure.ts).
+ */
+export const DFT_ERRORS = {
+  pw_missing: 'pw.x cannot be started',
+  missing_pseudopotential: 'no pseudopotential for an element',
+  bad_pseudopotential: 'a pseudopotential file cannot be read, or is not what it was',
+  pseudopotentials_not_found: 'the configured pseudopotentials are not there',
+  work_folder_unwritable: 'the work folder cannot be written',
+  invalid_setting: 'a setting has an impossible value',
+} as const
+
+export type DftErrorCode = keyof typeof DFT_ERRORS
+
+/** An error of the runner; the message says what, where and how to mend it. */
+export class DftError extends Error {
+  override readonly name = 'DftError'
+
+  constructor(
+    readonly code: DftErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}

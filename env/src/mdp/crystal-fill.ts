@@ -1,0 +1,253 @@
+import { randomInt } from 'node:crypto'
+import { ELEMENT_COUNT } from '@unitcell/datasets'
+import { ProtocolError, toNdArray, type EnvironmentOptions, type NdArray, type Result } from '@unitcell/protocol'
+import { ActionMask } from './action-mask.js'
+import { CrystalChoice } from './crystal-choice.js'
+import type { CrystalLibrary } from './crystal-library.js'
+import { Episode } from './episode.js'
+import type { Evaluator } from './evaluation.js'
+import { describeEnding, describeEndings, describeStart, describeStarts, type Ending } from './episode-info.js'
+import { observeAll, observeOne } from './observation.js'
+import type { PreparedCrystal } from './prepared-crystal.js'
+import { draw, stream, type RandomGenerator } from './randomness.js'
+import { terminalReward } from './reward.js'
+
+type Observation = Result<'reset'>['observation']
+type Info = Result<'reset'>['info']
+export type ResetResult = Result<'reset'>
+export type StepResult = Result<'step'>
+
+/** What a reset changes; everything else stays as `make` set it. */
+export interface ResetRequest {
+  /** Effective seeds by environment; environments not in it go on with their own stream. */
+  readonly seeds: ReadonlyMap<number, number>
+  /** The environments to reset, ascending. */
+  readonly which: readonly number[]
+  /** Crystals to fill, by environment; others are chosen by the options. */
+  readonly crystals: ReadonlyMap<number, PreparedCrystal>
+}
+
+/** One of the environments of a handle. */
+interface Slot {
+  episode: Episode | null
+  /** Seeds of the episodes that follow the one whose seed was given. */
+  seeds: RandomGenerator | null
+  /** next_step: the episode ended at the last step, so the next one starts a new one and ignores its action. */
+  awaitsReset: boolean
+}
+
+/**
+ * `CrystalFill-v1`: a Markov decision process in which an agent fills the sites of a crystal skeleton with elements, one
+ * at a time in breadth-first order, and is rewarded at the end (the paper, section 3). One environment, or a vector of
+ * them that are stepped together, with Gymnasium's semantics of autoreset.
+ */
+export class CrystalFill {
+  readonly isVector: boolean
+  readonly #slots: Slot[]
+  #mask: ActionMask
+  #choice: CrystalChoice
+
+  /** @throws ProtocolError `invalid_options`, `unknown_split` */
+  constructor(
+    readonly library: CrystalLibrary,
+    readonly evaluator: Evaluator,
+    public options: EnvironmentOptions,
+    readonly count: number | null,
+  ) {
+    this.isVector = count !== null
+    this.#slots = Array.from({ length: count ?? 1 }, () => ({ episode: null, seeds: null, awaitsReset: false }))
+    this.#mask = new ActionMask(options.constraints)
+    this.#choice = new CrystalChoice(library, options.split, options.select, this.#mask.formulaSites)
+  }
+
+  /** Number of environments. */
+  get size(): number {
+    return this.#slots.length
+  }
+
+  /** Replaces options from now on. @throws ProtocolError, and then nothing has changed */
+  reconfigure(options: EnvironmentOptions): void {
+    const mask = new ActionMask(options.constraints)
+    const choice = new CrystalChoice(this.library, options.split, options.select, mask.formulaSites)
+    this.#mask = mask
+    this.#choice = choice
+    this.options = options
+  }
+
+  /** `select: sequential` goes on from this index of the split. */
+  startAt(index: number): void {
+    this.#choice.startAt(index)
+  }
+
+  reset({ seeds, which, crystals }: ResetRequest): ResetResult {
+    const misfit = [...crystals.values()].find((crystal) => crystal.sites % this.#mask.formulaSites !== 0)
+    if (misfit !== undefined) {
+      const fault = `the formula has ${this.#mask.formulaSites} sites a unit, the crystal ${misfit.sites}`
+      throw new ProtocolError('invalid_options', fault)
+    }
+    const unready = this.#slots.findIndex((slot, env) => slot.episode === null && !which.includes(env))
+    if (unready >= 0) throw new ProtocolError('reset_needed', `environment ${unready} was never reset; reset all first`)
+    for (const env of which) {
+      const seed = seeds.get(env)
+      if (seed !== undefined) this.#slots[env].seeds = null
+      this.#begin(env, seed ?? this.#nextSeed(env), crystals.get(env))
+    }
+    return { observation: this.#observe(which), info: this.#info(which, []) }
+  }
+
+  /**
+   * One action per environment.
+   *
+   * @param actions element indices; those of environments that a step only resets are ignored
+   * @throws ProtocolError `invalid_action`, `masked_action`, `reset_needed`, `episode_over`: nothing has changed then
+   */
+  step(actions: ArrayLike<number>): StepResult {
+    this.#validate(actions)
+    const { size } = this
+    const rewards = new Float64Array(size)
+    const terminated = new Uint8Array(size)
+    const started: number[] = []
+    const ended: number[] = []
+    const endings: Ending[] = []
+    for (let env = 0; env < size; env++) {
+      const slot = this.#slots[env]
+      if (slot.awaitsReset) {
+        this.#begin(env, this.#nextSeed(env))
+        started.push(env)
+        continue
+      }
+      const episode = slot.episode!
+      episode.fill(actions[env])
+      if (!episode.isOver) continue
+      const ending = this.#finish(episode)
+      rewards[env] = ending.reward
+      terminated[env] = 1
+      ended.push(env)
+      endings.push(ending)
+      if (this.options.autoreset === 'same_step') {
+        this.#begin(env, this.#nextSeed(env))
+        started.push(env)
+      } else {
+        slot.awaitsReset = this.options.autoreset === 'next_step'
+      }
+    }
+    const observation = this.#observe(started)
+    const info = this.#info(started, endings, ended)
+    if (!this.isVector) {
+      return { observation, reward: rewards[0], terminated: terminated[0] === 1, truncated: false, info }
+    }
+    return {
+      observation,
+      reward: toNdArray('float64', rewards),
+      terminated: toNdArray('bool', terminated),
+      truncated: toNdArray('bool', new Uint8Array(size)),
+      info,
+    }
+  }
+
+  /** The whole observation as it stands. @throws ProtocolError `reset_needed` */
+  observe(): ResetResult {
+    this.#requireEpisodes()
+    const everyone = this.#slots.map((_, env) => env)
+    return { observation: this.#observe(everyone), info: this.#info(everyone, []) }
+  }
+
+  /** The allowed actions: bool [88], or [n, 88]. @throws ProtocolError `reset_needed` */
+  mask(): NdArray {
+    this.#requireEpisodes()
+    return this.#packMask()
+  }
+
+  /** The episode of an environment. @throws ProtocolError `reset_needed` */
+  episode(env: number): Episode {
+    this.#requireEpisodes()
+    return this.#slots[env].episode!
+  }
+
+  #begin(env: number, seed: number, crystal?: PreparedCrystal): void {
+    const slot = this.#slots[env]
+    slot.seeds ??= stream(seed, 'episodes')
+    const { split, sites } = this.options
+    const chosen = crystal ?? this.library.crystal(split, this.#choice.index(seed), sites)
+    slot.episode = new Episode(chosen, seed, this.options)
+    slot.awaitsReset = false
+  }
+
+  #nextSeed(env: number): number {
+    const { seeds } = this.#slots[env]
+    return seeds === null ? randomInt(2 ** 32) : draw(seeds, 2 ** 32)
+  }
+
+  #requireEpisodes(): void {
+    if (this.#slots.some((slot) => slot.episode === null)) {
+      throw new ProtocolError('reset_needed', 'the environment has no episode yet; call reset first')
+    }
+  }
+
+  #validate(actions: ArrayLike<number>): void {
+    const { size } = this
+    if (actions.length !== size) {
+      throw new ProtocolError('invalid_action', `${actions.length} actions for ${size} environments`)
+    }
+    for (let env = 0; env < size; env++) {
+      const { episode, awaitsReset } = this.#slots[env]
+      const action = actions[env]
+      if (episode === null) this.#requireEpisodes()
+      if (!(action >= 0 && action < ELEMENT_COUNT)) {
+        throw new ProtocolError('invalid_action', `action ${action} of environment ${env} is no element index 0..87`, {
+          env,
+          action,
+        })
+      }
+      if (awaitsReset) continue
+      if (episode!.isOver) {
+        throw new ProtocolError('episode_over', `the episode of environment ${env} has ended; call reset`, { env })
+      }
+      if (!this.#mask.isOpen && this.#mask.at(episode!.elements)[action] === 0) {
+        throw new ProtocolError(
+          'masked_action',
+          `action ${action} of environment ${env} is excluded by the constraints`,
+          { env, action },
+        )
+      }
+    }
+  }
+
+  /** Judges the filled crystal of an episode. */
+  #finish(episode: Episode): Ending {
+    const evaluation = this.evaluator.evaluate(episode.crystal.source, episode.listedFilling())
+    if (evaluation.status === 'failed')
+      return { episode, evaluation, reward: this.options.reward.failure, failure: evaluation.failure }
+    const { value, failure } = terminalReward(evaluation.labels, this.options.reward)
+    return { episode, evaluation, reward: value, failure }
+  }
+
+  #observe(started: readonly number[]): Observation {
+    const full = this.options.observe === 'full'
+    if (!this.isVector) return observeOne(this.#slots[0].episode!, this.options, full || started.length > 0)
+    const episodes = this.#slots.map((slot) => slot.episode!)
+    return observeAll(episodes, this.options, full ? episodes.map((_, env) => env) : started)
+  }
+
+  #info(started: readonly number[], endings: readonly Ending[], ended: readonly number[] = []): Info {
+    const info: Info = {}
+    const told = this.options.reveal === 'end'
+    if (this.options.mask) info.mask = this.#packMask()
+    if (started.length > 0) {
+      const episodes = started.map((env) => this.#slots[env].episode!)
+      if (this.isVector) info.episodes = describeStarts(episodes, Int32Array.from(started))
+      else info.episode = describeStart(episodes[0])
+    }
+    if (endings.length > 0) {
+      if (this.isVector) info.outcomes = describeEndings(endings, Int32Array.from(ended), told)
+      else info.outcome = describeEnding(endings[0], told)
+    }
+    return info
+  }
+
+  #packMask(): NdArray {
+    const masks = new Uint8Array(this.size * ELEMENT_COUNT)
+    this.#slots.forEach(({ episode }, env) => masks.set(this.#mask.at(episode!.elements), env * ELEMENT_COUNT))
+    return toNdArray('bool', masks, this.isVector ? [this.size, ELEMENT_COUNT] : [ELEMENT_COUNT])
+  }
+}

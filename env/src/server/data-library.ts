@@ -1,0 +1,51 @@
+import type { CrystalDataSet } from '@unitcell/datasets'
+import { ProtocolError, type Result } from '@unitcell/protocol'
+import { CrystalLibrary } from '../mdp/crystal-library.js'
+import type { Evaluator } from '../mdp/evaluation.js'
+import { RecordedLabels } from '../rewards/recorded-labels.js'
+
+export type DataSetSummary = Result<'datasets'>['datasets'][number]
+
+/** A data set as the server offers it: its crystals, and who judges their fillings. */
+export interface Shelf {
+  readonly library: CrystalLibrary
+  readonly evaluator: Evaluator
+  readonly summary: DataSetSummary
+}
+
+function summarize(dataset: CrystalDataSet): DataSetSummary {
+  const { name, hash, manifest } = dataset
+  const splits = Object.entries(manifest.splits).map(
+    ([split, { crystals, sites }]) => [split, { crystals, sites }] as const,
+  )
+  return { name, hash, splits: Object.fromEntries(splits), label_set: manifest.label_set_sha256 }
+}
+
+/** The data sets of a server, by name. */
+export class DataLibrary {
+  readonly #shelves = new Map<string, Shelf>()
+
+  constructor(datasets: readonly CrystalDataSet[]) {
+    for (const dataset of datasets) {
+      if (this.#shelves.has(dataset.name))
+        throw new Error(`two data sets are named ${dataset.name} (rename one on import)`)
+      this.#shelves.set(dataset.name, {
+        library: new CrystalLibrary(dataset),
+        evaluator: new RecordedLabels(dataset),
+        summary: summarize(dataset),
+      })
+    }
+  }
+
+  get summaries(): DataSetSummary[] {
+    return [...this.#shelves.values()].map((shelf) => shelf.summary)
+  }
+
+  /** A data set by name; null: the first. @throws ProtocolError `unknown_dataset` */
+  shelf(name: string | null): Shelf {
+    const known = [...this.#shelves.keys()]
+    const shelf = this.#shelves.get(name ?? known[0])
+    if (shelf !== undefined) return shelf
+    throw new ProtocolError('unknown_dataset', `there is no data set ${JSON.stringify(name)}`, { known })
+  }
+}

@@ -1,0 +1,132 @@
+import { ProtocolError, type Limits, type Request, type Result } from '@unitcell/protocol'
+import { actionSpace, observationSpace } from '../mdp/spaces.js'
+import type { DataLibrary } from './data-library.js'
+import { EnvironmentHandle } from './environment-handle.js'
+import { renderStructure } from './render.js'
+
+export const ENVIRONMENT = 'CrystalFill-v1'
+
+type EnvironmentSummary = Result<'hello'>['resumed'][number]
+
+/** Requests a session answers; `hello` and the end of the session belong to the connection. */
+export type SessionRequest = Exclude<Request, { op: 'hello' }>
+
+/** How many seconds of the episode rate a session may use up in one go. */
+const RATE_WINDOW_SECONDS = 10
+
+/** One client's environments. Outlives its connection for a while. */
+export class Session {
+  readonly #handles = new Map<number, EnvironmentHandle>()
+  #nextHandle = 1
+  #episodesLeft: number
+  #rateClock = performance.now()
+
+  constructor(
+    readonly id: string,
+    readonly data: DataLibrary,
+    readonly limits: Limits,
+  ) {
+    this.#episodesLeft = limits.episodes_per_second * RATE_WINDOW_SECONDS
+  }
+
+  /** The handles that are open, as `make` described them. */
+  get summaries(): EnvironmentSummary[] {
+    return [...this.#handles].map(([handle, { environment }]) => ({
+      handle,
+      environment: ENVIRONMENT,
+      count: environment.count,
+      options: environment.options,
+    }))
+  }
+
+  /** The result of a request. @throws ProtocolError */
+  answer(request: SessionRequest): object {
+    switch (request.op) {
+      case 'make':
+        return this.#make(request)
+      case 'reset': {
+        const handle = this.#handle(request.handle)
+        this.#spendEpisodes(request.which?.length ?? handle.environment.size)
+        return handle.reset(request)
+      }
+      case 'step':
+        return this.#step(request)
+      case 'observe':
+        return this.#handle(request.handle).environment.observe()
+      case 'mask':
+        return { mask: this.#handle(request.handle).environment.mask() }
+      case 'render': {
+        const handle = this.#handle(request.handle)
+        const episode = handle.environment.episode(handle.place(request.env))
+        return { format: request.format, text: renderStructure(episode, request.format) }
+      }
+      case 'datasets':
+        return { datasets: this.data.summaries }
+      case 'close':
+        if (request.handle === undefined) this.#handles.clear()
+        else if (!this.#handles.delete(request.handle)) this.#handle(request.handle)
+        return {}
+      case 'ping':
+        return { time: Date.now() / 1000 }
+    }
+  }
+
+  #make(request: Request<'make'>): Result<'make'> {
+    const { environment, count = 1 } = request
+    if (environment !== ENVIRONMENT) {
+      throw new ProtocolError('unknown_environment', `there is no environment ${JSON.stringify(environment)}`, {
+        known: [ENVIRONMENT],
+      })
+    }
+    const { handles_per_session, environments_per_session } = this.limits
+    if (this.#handles.size >= handles_per_session) {
+      throw new ProtocolError('too_many_handles', `${handles_per_session} handles are open in this session`)
+    }
+    const open = [...this.#handles.values()].reduce((sum, handle) => sum + handle.environment.size, 0)
+    if (open + count > environments_per_session) {
+      const fault = `${open} environments are open, ${count} more exceed ${environments_per_session}`
+      throw new ProtocolError('too_many_environments', fault)
+    }
+    const made = new EnvironmentHandle(this.data.shelf(request.options.dataset), request, this.limits.structure_sites)
+    const handle = this.#nextHandle++
+    this.#handles.set(handle, made)
+    return {
+      handle,
+      environment,
+      count: made.environment.count,
+      options: made.environment.options,
+      observation_space: { ...observationSpace() },
+      action_space: { ...actionSpace(made.environment.count) },
+    }
+  }
+
+  #step({ handle: number, actions }: Request<'step'>): object {
+    const handle = this.#handle(number)
+    if (this.#episodesLeft <= 0) this.#spendEpisodes(0)
+    const result = handle.step(actions)
+    const { episode, episodes } = result.info
+    this.#episodesLeft -= episodes?.split.length ?? (episode === undefined ? 0 : 1)
+    return result
+  }
+
+  #handle(number: number): EnvironmentHandle {
+    const handle = this.#handles.get(number)
+    if (handle !== undefined) return handle
+    throw new ProtocolError('unknown_handle', `handle ${number} is not open in this session`, {
+      open: [...this.#handles.keys()],
+    })
+  }
+
+  #spendEpisodes(count: number): void {
+    const now = performance.now()
+    const rate = this.limits.episodes_per_second
+    const earned = ((now - this.#rateClock) / 1000) * rate
+    this.#episodesLeft = Math.min(this.#episodesLeft + earned, rate * RATE_WINDOW_SECONDS)
+    this.#rateClock = now
+    if (this.#episodesLeft < count || this.#episodesLeft <= 0) {
+      const wait = (Math.max(count, 1) - this.#episodesLeft) / rate
+      throw new ProtocolError('episode_rate', `more than ${rate} episodes per second`, { retry_after_seconds: wait })
+    }
+    this.#episodesLeft -= count
+  }
+}

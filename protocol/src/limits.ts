@@ -1,0 +1,42 @@
+/**
+ * Every limit of the wire: name, default, and (in errors.ts) the error that tells of it. `hello` sends those in force.
+ * A server may be started with others.
+ */
+export interface Limits {
+  /** Bytes of one frame from the client; a larger one is answered with `frame_too_large`. */
+  readonly frame_bytes: number
+  /** Bytes at which the socket itself gives up: closed with 1009, the session kept for `session_grace_seconds`. */
+  readonly frame_bytes_hard: number
+  /** Sessions at a time. */
+  readonly sessions: number
+  /** Handles (environments and vectors) open in a session. */
+  readonly handles_per_session: number
+  /** Environments in all handles of a session together. */
+  readonly environments_per_session: number
+  /** Requests waiting for their answer in a session. */
+  readonly requests_in_flight: number
+  /** Episodes started per second in a session, averaged over ten seconds. */
+  readonly episodes_per_second: number
+  /** Answers kept to be given again after a lost connection. */
+  readonly answers_kept: number
+  /** How long a session outlives its connection. */
+  readonly session_grace_seconds: number
+  /** The server pings this often; a socket silent for two of them is closed. */
+  readonly heartbeat_seconds: number
+  /** Sites of a structure sent inline. */
+  readonly structure_sites: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  frame_bytes: 1 << 20,
+  frame_bytes_hard: 1 << 26,
+  sessions: 1024,
+  handles_per_session: 256,
+  environments_per_session: 4096,
+  requests_in_flight: 64,
+  episodes_per_second: 1_000_000,
+  answers_kept: 64,
+  session_grace_seconds: 600,
+  heartbeat_seconds: 20,
+  structure_sites: 200,
+}
