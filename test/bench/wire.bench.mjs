@@ -74,7 +74,7 @@ async function singleSteps(client) {
 }
 
 async function vectorSteps(client) {
-  const env = await client.makeVector('CrystalFill-v1', VECTOR, { autoreset: 'same_step' })
+  const env = await client.makeVector('CrystalFill-v1', VECTOR)
   await env.reset({ seed: 1 })
   const actions = new Int32Array(VECTOR)
   let action = 0

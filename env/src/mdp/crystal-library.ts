@@ -9,7 +9,7 @@ type Basis = 'shuffled' | 'file'
 
 /** The crystals of a data set, prepared for episodes once and kept. */
 export class CrystalLibrary {
-  readonly #prepared = new Map<string, PreparedCrystal[]>()
+  readonly #prepared = { shuffled: new Map<string, PreparedCrystal[]>(), file: new Map<string, PreparedCrystal[]>() }
 
   constructor(readonly dataset: CrystalDataSet) {}
 
@@ -48,9 +48,8 @@ export class CrystalLibrary {
 
   /** A crystal, prepared for episodes with shuffled or listed sites. */
   crystal(split: string, index: number, basis: Basis): PreparedCrystal {
-    const key = `${basis} ${split}`
-    let crystals = this.#prepared.get(key)
-    if (crystals === undefined) this.#prepared.set(key, (crystals = []))
+    let crystals = this.#prepared[basis].get(split)
+    if (crystals === undefined) this.#prepared[basis].set(split, (crystals = []))
     return (crystals[index] ??= prepare(this.#source(split, index), basis))
   }
 

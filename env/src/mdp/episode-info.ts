@@ -7,7 +7,7 @@ import {
   type Outcome,
   type Outcomes,
 } from '@unitcell/protocol'
-import { concatenate, uint8 } from './arrays.js'
+import { concatenate, float64Column, int32Column, uint8 } from './arrays.js'
 import type { Episode } from './episode.js'
 import type { Evaluation } from './evaluation.js'
 import type { Failure } from './reward.js'
@@ -31,11 +31,11 @@ export function describeStarts(episodes: readonly Episode[], envs: Int32Array): 
   const origins = episodes.map((episode) => episode.crystal.source.origin)
   return {
     env: toNdArray('int32', envs),
-    seed: float64Column(episodes, (episode) => episode.seed),
+    seed: float64(episodes, (episode) => episode.seed),
     split: origins.map((origin) => origin?.split ?? null),
-    index: int32Column(origins, (origin) => origin?.index ?? -1),
-    sites: int32Column(episodes, (episode) => episode.graph.sites),
-    source: int32Column(episodes, (episode) => episode.source),
+    index: int32(origins, (origin) => origin?.index ?? -1),
+    sites: int32(episodes, (episode) => episode.graph.sites),
+    source: int32(episodes, (episode) => episode.source),
   }
 }
 
@@ -61,7 +61,7 @@ export function describeEnding({ episode, evaluation, failure }: Ending, told: b
 /** `info.outcomes` of a vector. `envs`: where the episodes ended. */
 export function describeEndings(endings: readonly Ending[], envs: Int32Array, told: boolean): Outcomes {
   const failures: Failure[] = []
-  const failure = Int32Array.from(endings, (ending) => (ending.failure === null ? -1 : place(failures, ending.failure)))
+  const failure = int32Column(endings, (ending) => (ending.failure === null ? -1 : place(failures, ending.failure)))
   const labels = endings.map((ending) => labelsOf(ending.evaluation))
   const sources = endings.map((ending) => ending.episode.crystal.source)
   const truths = endings.map(({ episode }) => episode.trueElements() ?? episode.elements.slice().fill(UNFILLED))
@@ -70,10 +70,10 @@ export function describeEndings(endings: readonly Ending[], envs: Int32Array, to
     failures,
     failure: toNdArray('int32', failure),
     source: endings.map((ending) => ending.evaluation.source),
-    total_energy_ry: float64Column(labels, (one) => one?.totalEnergyRy ?? NaN),
-    band_gap_ev: float64Column(labels, (one) => one?.bandGapEv ?? NaN),
-    formation_energy_ev_per_atom: float64Column(labels, (one) => one?.formationEnergyEvPerAtom ?? NaN),
-    site_counts: int32Column(endings, (ending) => ending.episode.elements.length),
+    total_energy_ry: float64(labels, (one) => one?.totalEnergyRy ?? NaN),
+    band_gap_ev: float64(labels, (one) => one?.bandGapEv ?? NaN),
+    formation_energy_ev_per_atom: float64(labels, (one) => one?.formationEnergyEvPerAtom ?? NaN),
+    site_counts: int32(endings, (ending) => ending.episode.elements.length),
     elements: toNdArray(
       'uint8',
       concatenate(
@@ -83,8 +83,8 @@ export function describeEndings(endings: readonly Ending[], envs: Int32Array, to
     ),
     true_elements: told ? toNdArray('uint8', concatenate(truths, uint8)) : null,
     crystal: told ? sources.map((source) => source.origin?.id ?? null) : null,
-    true_total_energy_ry: told ? float64Column(sources, (source) => source.labels?.totalEnergyRy ?? NaN) : null,
-    true_band_gap_ev: told ? float64Column(sources, (source) => source.labels?.bandGapEv ?? NaN) : null,
+    true_total_energy_ry: told ? float64(sources, (source) => source.labels?.totalEnergyRy ?? NaN) : null,
+    true_band_gap_ev: told ? float64(sources, (source) => source.labels?.bandGapEv ?? NaN) : null,
   }
 }
 
@@ -98,10 +98,10 @@ function place(failures: Failure[], failure: Failure): number {
   return known >= 0 ? known : failures.push({ class: failure.class, message: failure.message }) - 1
 }
 
-function float64Column<T>(items: readonly T[], value: (item: T) => number): NdArray {
-  return toNdArray('float64', Float64Array.from(items, value))
+function float64<T>(items: readonly T[], value: (item: T) => number): NdArray {
+  return toNdArray('float64', float64Column(items, value))
 }
 
-function int32Column<T>(items: readonly T[], value: (item: T) => number): NdArray {
-  return toNdArray('int32', Int32Array.from(items, value))
+function int32<T>(items: readonly T[], value: (item: T) => number): NdArray {
+  return toNdArray('int32', int32Column(items, value))
 }

@@ -1,4 +1,5 @@
 import { UNFILLED } from '@unitcell/datasets'
+import { gather } from './arrays.js'
 import type { PreparedCrystal } from './prepared-crystal.js'
 import { draw, shuffle, stream } from './randomness.js'
 import { renumber, type SiteGraph } from './site-graph.js'
@@ -64,6 +65,6 @@ export class Episode {
   /** The ground truth in the numbering of the episode; null for a bare skeleton. */
   trueElements(): Uint8Array | null {
     const { species } = this.crystal.source
-    return species === null ? null : Uint8Array.from(this.#listedSite, (site) => species[site])
+    return species === null ? null : gather(species, this.#listedSite)
   }
 }

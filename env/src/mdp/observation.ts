@@ -1,5 +1,5 @@
 import { toNdArray, type EnvironmentOptions, type Result } from '@unitcell/protocol'
-import { concatenate, float64, int8, uint16 } from './arrays.js'
+import { concatenate, float64, int32Column, int8, uint16 } from './arrays.js'
 import type { Episode } from './episode.js'
 
 type Observation = Result<'reset'>['observation']
@@ -12,8 +12,8 @@ type GraphOptions = Pick<EnvironmentOptions, 'space_group' | 'reward'>
 function packGraphs(episodes: readonly Episode[], options: GraphOptions, envs: Int32Array | null): Graph {
   const count = episodes.length
   const graphs = episodes.map((episode) => episode.graph)
-  const siteCounts = Int32Array.from(graphs, (graph) => graph.sites)
-  const edgeCounts = Int32Array.from(graphs, (graph) => graph.distances.length)
+  const siteCounts = int32Column(graphs, (graph) => graph.sites)
+  const edgeCounts = int32Column(graphs, (graph) => graph.distances.length)
   const spaceGroups = Uint16Array.from(episodes, ({ crystal }) =>
     options.space_group === 'crystal' ? crystal.source.spaceGroup : crystal.source.skeletonSpaceGroup,
   )

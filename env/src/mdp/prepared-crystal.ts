@@ -1,8 +1,10 @@
 import {
+  adjacency,
   canonicalSiteOrder,
   invertPermutation,
   permuteSkeleton,
   siteCount,
+  type Adjacency,
   type CrystalGraph,
   type Labels,
   type Skeleton,
@@ -31,6 +33,7 @@ export interface PreparedCrystal {
   readonly sites: number
   readonly skeleton: Skeleton
   readonly graph: CrystalGraph
+  readonly adjacency: Adjacency
   /** Prepared site k is site listedSite[k] of the source. */
   readonly listedSite: Uint16Array
 }
@@ -39,7 +42,8 @@ export interface PreparedCrystal {
 export function prepareAsListed(source: SourceCrystal): PreparedCrystal {
   const sites = siteCount(source.skeleton)
   const { skeleton, graph } = source
-  return { source, sites, skeleton, graph, listedSite: Uint16Array.from({ length: sites }, (_, site) => site) }
+  const listedSite = Uint16Array.from({ length: sites }, (_, site) => site)
+  return { source, sites, skeleton, graph, adjacency: adjacency(graph, sites), listedSite }
 }
 
 /** The crystal with its sites, and its edges, in canonical order. */
@@ -47,7 +51,8 @@ export function prepareCanonically(source: SourceCrystal): PreparedCrystal {
   const sites = siteCount(source.skeleton)
   const listedSite = canonicalSiteOrder(source.skeleton)
   const skeleton = permuteSkeleton(source.skeleton, listedSite)
-  return { source, sites, skeleton, graph: sortEdges(source.graph, invertPermutation(listedSite)), listedSite }
+  const graph = sortEdges(source.graph, invertPermutation(listedSite))
+  return { source, sites, skeleton, graph, adjacency: adjacency(graph, sites), listedSite }
 }
 
 /** The graph under new site indices, its edges again directed, signed and sorted by the rule of `CrystalGraph`. */

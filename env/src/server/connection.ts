@@ -62,8 +62,9 @@ export class Connection {
       const greeted = this.#record
       const result = this.#answer(request)
       const frame = this.#codec.encode({ id: request.id, ok: true, result })
-      greeted?.answers.keep(request.id, data, frame)
+      // Sent first: the client goes on while the answer is kept.
       this.#send(frame)
+      greeted?.answers.keep(request.id, data, frame)
       if (request.op === 'close' && request.handle === undefined) this.#end()
     } catch (error) {
       this.#fail(id, data, error)
