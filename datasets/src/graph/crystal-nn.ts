@@ -21,7 +21,7 @@ const MAX_SITES = 16_384
 
 /**
  * Neighbour graph of a skeleton by pymatgen's CrystalNN with distance_cutoffs=None, x_diff_weight=-1,
- * porous_adjustment=False: SCIENCE.md 2, steps 1 to 6. The listed order of the sites has no influence: another order
+ * porous_adjustment=False (Pan et al., Inorg. Chem. 60, 1590 (2021)), undirected. The listed order of the sites has no influence: another order
  * gives the same edges under their new names, with bitwise the same distances.
  * @returns edges i <= j sorted by (i, j, image); images count from the coordinates as given, wrapped or not
  * @throws GeometryError invalid_lattice, invalid_sites, coincident_sites, crystal_too_large, voronoi_failed

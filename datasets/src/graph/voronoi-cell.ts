@@ -18,7 +18,7 @@ const OUTSIDE = 2
 
 /**
  * The Voronoi cell of a point at the origin: a large box, cut by the bisector planes of its neighbours one after
- * another (SCIENCE.md 2, CrystalNN step 2). Faces are rings of corners; corners live in one pool. One object is
+ * another. Faces are rings of corners; corners live in one pool. One object is
  * reused for every site: nothing is allocated after construction.
  */
 export class VoronoiCell {

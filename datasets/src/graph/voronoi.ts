@@ -41,8 +41,7 @@ const faceAngles = new Float64Array(1024)
 const faceLabels = new Int32Array(1024)
 
 /**
- * Voronoi cells of all sites, as CrystalNN (pymatgen's VoronoiNN, cutoff 7 angstrom) sees them: SCIENCE.md 2, steps 1
- * to 3. The points are those within 7 angstrom, in a sparse crystal too; only where they leave the cell unbounded is
+ * Voronoi cells of all sites, as CrystalNN (pymatgen's VoronoiNN, cutoff 7 angstrom) sees them. The points are those within 7 angstrom, in a sparse crystal too; only where they leave the cell unbounded is
  * the radius doubled.
  * @throws GeometryError invalid_lattice, invalid_sites, coincident_sites, voronoi_failed
  */

@@ -47,7 +47,7 @@ export function siteSimilarity(truth: Uint8Array, generated: Uint8Array): number
 }
 
 /**
- * Score of a set of generated crystals, by the paper's definitions (SCIENCE.md section 6): accuracy and similarity are means over
+ * Score of a set of generated crystals, by the paper's definitions: accuracy and similarity are means over
  * crystals of the fraction of sites, compared in the listed order; validity is SMACT's.
  * Throws RangeError on an empty set, a crystal without sites, or a truth with another number of sites.
  */
