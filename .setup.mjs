@@ -16,7 +16,8 @@ function run(command) {
 
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
   console.error('unitcell: installing the packages of package-lock.json ...')
-  run('npm ci --no-audit --no-fund --loglevel=error')
+  // Not `npm ci`: it refuses a lock file that lacks optional packages of platforms other than the one it was made on.
+  run('npm install --no-save --no-audit --no-fund --loglevel=error')
 } else {
   run('npx --no-install tsc -b')
 }
