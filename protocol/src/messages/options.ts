@@ -57,18 +57,15 @@ export const environmentOptions = z
   .strictObject({
     dataset: z.string().nullable().default(null).meta({ description: 'data set; null: the first the server has' }),
     split: z.string().nullable().default(null).meta({ description: 'split; null: the first of the data set' }),
-    select: z
-      .enum(['random', 'sequential'])
-      .default('random')
-      .meta({
-        description: 'which crystal an episode gets: drawn by the seed, or one after the other, wrapping around',
-      }),
+    select: z.enum(['random', 'sequential']).default('random').meta({
+      description: 'which crystal an episode gets: drawn by the seed, or one after the other, wrapping around',
+    }),
     sites: z
       .enum(['shuffled', 'file'])
       .default('shuffled')
       .meta({ description: 'order of the sites: by the seed of the episode, or as listed (which leaks the elements)' }),
     source: z
-      .union([z.int().nonnegative(), z.literal('random')])
+      .union([z.int().nonnegative(), z.literal('random')], { error: 'a site index from 0 on, or random, is needed' })
       .default(0)
       .meta({ description: 'site at which the breadth-first order starts, modulo the number of sites' }),
     space_group: z
