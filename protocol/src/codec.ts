@@ -44,7 +44,9 @@ function base64ToBytes(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const array = value as Record<string, unknown>
   if (typeof array['data'] === 'string' && typeof array['dtype'] === 'string' && Array.isArray(array['shape'])) {
-    array['data'] = new Uint8Array(Buffer.from(array['data'], 'base64'))
+    const bytes = Buffer.from(array['data'], 'base64')
+    // Node skips what is no base64; such a text stays one, and fails as a field of a wrong type.
+    if (bytes.toString('base64') === array['data']) array['data'] = new Uint8Array(bytes)
   }
   return array
 }

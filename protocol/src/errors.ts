@@ -70,6 +70,12 @@ export class ProtocolError extends Error {
     return ERRORS[this.code]?.[0] ?? false
   }
 
+  /** What to do about it, for a person: what there is instead, or what the table says. */
+  get advice(): string {
+    const { known } = this.details
+    return Array.isArray(known) ? `known: ${known.join(', ')}` : (ERRORS[this.code]?.[1] ?? 'see the server')
+  }
+
   toBody(): ErrorBody {
     return { code: this.code, message: this.message, retryable: this.retryable, details: this.details }
   }

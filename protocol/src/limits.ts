@@ -40,3 +40,8 @@ export const DEFAULT_LIMITS: Limits = {
   heartbeat_seconds: 20,
   structure_sites: 200,
 }
+
+/** Seconds as a delay for a timer, whose 31 bits of milliseconds (25 days) would overflow to none at all. */
+export function inMilliseconds(seconds: number): number {
+  return Math.min(seconds * 1000, 2 ** 31 - 1)
+}

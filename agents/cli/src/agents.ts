@@ -27,7 +27,18 @@ export async function loadAgent(name: string): Promise<AgentModule> {
   if (!existsSync(path)) {
     throw new UnknownAgent(`no agent ${name} (known: ${AGENT_NAMES.join(', ')}; or the path of a module of your own)`)
   }
-  const module = (await import(pathToFileURL(path).href)) as Partial<AgentModule>
+  const module = await importAgent(path)
   if (typeof module.createAgent === 'function') return module as AgentModule
   throw new UnknownAgent(`${path} is no agent (export a function createAgent(options))`)
+}
+
+async function importAgent(path: string): Promise<Partial<AgentModule>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Partial<AgentModule>
+  } catch (error) {
+    const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+    const place = stack.split('\n').find((line) => line.includes(path) && !line.includes(message)) ?? ''
+    const what = `${path} cannot be loaded: ${message}${place && ` ${place.trim()}`}`
+    throw new UnknownAgent(`${what} (give a JavaScript module that runs in Node)`)
+  }
 }

@@ -1,5 +1,5 @@
 import { createProgress, interruptible, positiveInteger, writeText } from '@unitcell/datasets'
-import { connect } from '@unitcell/protocol'
+import { connect, ProtocolError } from '@unitcell/protocol'
 import { play, type GeneratedCrystal } from '@unitcell/training'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { AGENT_NAMES, loadAgent } from './agents.js'
@@ -48,7 +48,25 @@ export function runCommand(): Command {
     .action(run)
 }
 
+/** The server refused something. The message reads `<what> (<how to mend it>)`. */
+class Refusal extends Error {
+  readonly code: string
+
+  constructor(error: ProtocolError) {
+    super(`the server refused: ${error.message} (${error.advice})`, { cause: error })
+    this.code = error.code
+  }
+}
+
 async function run(name: string, options: RunOptions): Promise<void> {
+  try {
+    await playAndReport(name, options)
+  } catch (error) {
+    throw error instanceof ProtocolError ? new Refusal(error) : error
+  }
+}
+
+async function playAndReport(name: string, options: RunOptions): Promise<void> {
   const { dataset, split, seed, target, sites, batch, episodes, out } = options
   const agent = await (await loadAgent(name)).createAgent({ seed })
   const token = options.token ?? process.env['UNITCELL_TOKEN']

@@ -18,7 +18,9 @@ export class CrystalChoice {
     siteMultiple: number,
   ) {
     const indices: number[] = []
-    for (let index = 0; index < library.count(split); index++) {
+    const count = library.count(split)
+    if (count === 0) throw new ProtocolError('invalid_options', `split ${split} is empty`)
+    for (let index = 0; index < count; index++) {
       if (library.sites(split, index) % siteMultiple === 0) indices.push(index)
     }
     if (indices.length === 0) {

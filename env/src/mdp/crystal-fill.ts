@@ -25,11 +25,15 @@ export interface ResetRequest {
   readonly which: readonly number[]
   /** Crystals to fill, by environment; others are chosen by the options. */
   readonly crystals: ReadonlyMap<number, PreparedCrystal>
+  /** Where `select: sequential` goes on; undefined: where it was. */
+  readonly start?: number | undefined
 }
 
 /** One of the environments of a handle. */
 interface Slot {
   episode: Episode | null
+  /** The rules under which the episode started; a reset of other environments may change them for what follows. */
+  mask: ActionMask
   /** Seeds of the episodes that follow the one whose seed was given. */
   seeds: RandomGenerator | null
   /** next_step: the episode ended at the last step, so the next one starts a new one and ignores its action. */
@@ -55,9 +59,10 @@ export class CrystalFill {
     readonly count: number | null,
   ) {
     this.isVector = count !== null
-    this.#slots = Array.from({ length: count ?? 1 }, () => ({ episode: null, seeds: null, awaitsReset: false }))
-    this.#mask = new ActionMask(options.constraints)
-    this.#choice = new CrystalChoice(library, options.split, options.select, this.#mask.formulaSites)
+    const mask = new ActionMask(options.constraints)
+    this.#slots = Array.from({ length: count ?? 1 }, () => ({ episode: null, mask, seeds: null, awaitsReset: false }))
+    this.#mask = mask
+    this.#choice = new CrystalChoice(library, options.split, options.select, mask.formulaSites)
   }
 
   /** Number of environments. */
@@ -65,28 +70,19 @@ export class CrystalFill {
     return this.#slots.length
   }
 
-  /** Replaces options from now on. @throws ProtocolError, and then nothing has changed */
-  reconfigure(options: EnvironmentOptions): void {
-    const mask = new ActionMask(options.constraints)
-    const choice = new CrystalChoice(this.library, options.split, options.select, mask.formulaSites)
-    this.#mask = mask
-    this.#choice = choice
-    this.options = options
-  }
-
-  /** `select: sequential` goes on from this index of the split. */
-  startAt(index: number): void {
-    this.#choice.startAt(index)
-  }
-
-  reset({ seeds, which, crystals }: ResetRequest): ResetResult {
-    const misfit = [...crystals.values()].find((crystal) => crystal.sites % this.#mask.formulaSites !== 0)
-    if (misfit !== undefined) {
-      const fault = `the formula has ${this.#mask.formulaSites} sites a unit, the crystal ${misfit.sites}`
-      throw new ProtocolError('invalid_options', fault)
-    }
-    const unready = this.#slots.findIndex((slot, env) => slot.episode === null && !which.includes(env))
+  /**
+   * Starts episodes.
+   *
+   * @param options of these episodes and of those that follow; episodes that go on keep the rules they started with
+   * @throws ProtocolError `invalid_options`, `reset_needed`, and then nothing has changed
+   */
+  reset({ seeds, which, crystals, start }: ResetRequest, options: EnvironmentOptions): ResetResult {
+    const chosen = new Set(which)
+    const unready = this.#slots.findIndex((slot, env) => slot.episode === null && !chosen.has(env))
     if (unready >= 0) throw new ProtocolError('reset_needed', `environment ${unready} was never reset; reset all first`)
+    if (options !== this.options) this.#reconfigure(options, crystals)
+    else this.#requireFit(crystals, this.#mask)
+    if (start !== undefined) this.#choice.startAt(start)
     for (const env of which) {
       const seed = seeds.get(env)
       if (seed !== undefined) this.#slots[env].seeds = null
@@ -164,8 +160,28 @@ export class CrystalFill {
     return this.#slots[env].episode!
   }
 
+  /** Replaces options from now on; a sequence of crystals goes on where it was unless its split changes. */
+  #reconfigure(options: EnvironmentOptions, crystals: ReadonlyMap<number, PreparedCrystal>): void {
+    const mask = new ActionMask(options.constraints)
+    this.#requireFit(crystals, mask)
+    if (options.split !== this.options.split) {
+      this.#choice = new CrystalChoice(this.library, options.split, options.select, mask.formulaSites)
+    }
+    this.#mask = mask
+    this.options = options
+  }
+
+  #requireFit(crystals: ReadonlyMap<number, PreparedCrystal>, { formulaSites }: ActionMask): void {
+    for (const { sites } of crystals.values()) {
+      if (sites % formulaSites === 0) continue
+      const fault = `the formula has ${formulaSites} sites a unit, the crystal ${sites}`
+      throw new ProtocolError('invalid_options', fault)
+    }
+  }
+
   #begin(env: number, seed: number, crystal?: PreparedCrystal): void {
     const slot = this.#slots[env]
+    slot.mask = this.#mask
     slot.seeds ??= stream(seed, 'episodes')
     const { split, sites } = this.options
     const chosen = crystal ?? this.library.crystal(split, this.#choice.index(seed), sites)
@@ -190,20 +206,20 @@ export class CrystalFill {
       throw new ProtocolError('invalid_action', `${actions.length} actions for ${size} environments`)
     }
     for (let env = 0; env < size; env++) {
-      const { episode, awaitsReset } = this.#slots[env]
+      const { episode, mask, awaitsReset } = this.#slots[env]
       const action = actions[env]
       if (episode === null) this.#requireEpisodes()
+      if (awaitsReset) continue
       if (!(action >= 0 && action < ELEMENT_COUNT)) {
         throw new ProtocolError('invalid_action', `action ${action} of environment ${env} is no element index 0..87`, {
           env,
           action,
         })
       }
-      if (awaitsReset) continue
       if (episode!.isOver) {
         throw new ProtocolError('episode_over', `the episode of environment ${env} has ended; call reset`, { env })
       }
-      if (!this.#mask.isOpen && this.#mask.at(episode!.elements)[action] === 0) {
+      if (!mask.isOpen && mask.at(episode!.elements)[action] === 0) {
         throw new ProtocolError(
           'masked_action',
           `action ${action} of environment ${env} is excluded by the constraints`,
@@ -217,8 +233,8 @@ export class CrystalFill {
   #finish(episode: Episode): Ending {
     const evaluation = this.evaluator.evaluate(episode.crystal.source, episode.listedFilling())
     if (evaluation.status === 'failed')
-      return { episode, evaluation, reward: this.options.reward.failure, failure: evaluation.failure }
-    const { value, failure } = terminalReward(evaluation.labels, this.options.reward)
+      return { episode, evaluation, reward: episode.reward.failure, failure: evaluation.failure }
+    const { value, failure } = terminalReward(evaluation.labels, episode.reward)
     return { episode, evaluation, reward: value, failure }
   }
 
@@ -247,7 +263,7 @@ export class CrystalFill {
 
   #packMask(): NdArray {
     const masks = new Uint8Array(this.size * ELEMENT_COUNT)
-    this.#slots.forEach(({ episode }, env) => masks.set(this.#mask.at(episode!.elements), env * ELEMENT_COUNT))
+    this.#slots.forEach(({ episode, mask }, env) => masks.set(mask.at(episode!.elements), env * ELEMENT_COUNT))
     return toNdArray('bool', masks, this.isVector ? [this.size, ELEMENT_COUNT] : [ELEMENT_COUNT])
   }
 }

@@ -1,4 +1,5 @@
 import { UNFILLED } from '@unitcell/datasets'
+import type { RewardOptions } from '@unitcell/protocol'
 import { gather } from './arrays.js'
 import type { PreparedCrystal } from './prepared-crystal.js'
 import { draw, shuffle, stream } from './randomness.js'
@@ -8,6 +9,7 @@ import { renumber, type SiteGraph } from './site-graph.js'
 export interface EpisodeRules {
   readonly sites: 'shuffled' | 'file'
   readonly source: number | 'random'
+  readonly reward: RewardOptions
 }
 
 /**
@@ -20,6 +22,8 @@ export class Episode {
   readonly elements: Uint8Array
   /** First site of the order. */
   readonly source: number
+  /** Parameters of its terminal reward. */
+  readonly reward: RewardOptions
   /** Sites filled so far. */
   step = 0
   /** Episode site k is site listedSite[k] of the source crystal. */
@@ -34,6 +38,7 @@ export class Episode {
     const numbering = new Uint16Array(sites)
     for (let k = 0; k < sites; k++) numbering[k] = k
     if (rules.sites === 'shuffled') shuffle(numbering, stream(seed, 'sites'))
+    this.reward = rules.reward
     this.source = rules.source === 'random' ? draw(stream(seed, 'source'), sites) : rules.source % sites
     this.graph = renumber(crystal, numbering, this.source)
     this.elements = new Uint8Array(sites).fill(UNFILLED)

@@ -1,12 +1,12 @@
 import { toNdArray, type EnvironmentOptions, type Result } from '@unitcell/protocol'
-import { concatenate, float64, int32Column, int8, uint16 } from './arrays.js'
+import { concatenate, float64, float64Column, int32Column, int8, uint16 } from './arrays.js'
 import type { Episode } from './episode.js'
 
 type Observation = Result<'reset'>['observation']
 type Graph = NonNullable<Observation['graph']>
 
 /** What the packing needs to know of the options. */
-type GraphOptions = Pick<EnvironmentOptions, 'space_group' | 'reward'>
+type GraphOptions = Pick<EnvironmentOptions, 'space_group'>
 
 /** The static parts of episodes, one after the other (see `graph` of the protocol). `envs`: whose, in a vector. */
 function packGraphs(episodes: readonly Episode[], options: GraphOptions, envs: Int32Array | null): Graph {
@@ -52,7 +52,10 @@ function packGraphs(episodes: readonly Episode[], options: GraphOptions, envs: I
     distances: toNdArray('float64', distances),
     space_group: toNdArray('uint16', spaceGroups),
     order: toNdArray('uint16', order),
-    target: toNdArray('float64', new Float64Array(count).fill(options.reward.target ?? NaN)),
+    target: toNdArray(
+      'float64',
+      float64Column(episodes, (episode) => episode.reward.target ?? NaN),
+    ),
   }
 }
 

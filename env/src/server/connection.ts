@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { SYMBOLS } from '@unitcell/datasets'
 import {
   CODECS,
@@ -50,6 +50,8 @@ export class Connection {
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
+    // What still comes in after this side began to close belongs to no session any more.
+    if (this.socket.readyState !== this.socket.OPEN) return
     let id: number | string | null = null
     try {
       const message = this.#decode(data, isBinary)
@@ -101,7 +103,7 @@ export class Connection {
       const fault = `the client speaks protocol ${request.protocol}, this server ${PROTOCOL_VERSION}`
       throw new ProtocolError('version_mismatch', fault, { client: request.protocol, server: PROTOCOL_VERSION })
     }
-    if (token !== null && request.token !== token) {
+    if (token !== null && !isSame(request.token ?? '', token)) {
       throw new ProtocolError('unauthorized', request.token === undefined ? 'a token is needed' : 'the token is wrong')
     }
     const record = request.resume === undefined ? sessions.open() : sessions.resume(request.resume)
@@ -159,6 +161,12 @@ export class Connection {
     if (this.#record !== null) this.context.sessions.release(this.#record)
     this.#record = null
   }
+}
+
+/** Compares secrets in a time that tells nothing of them. */
+function isSame(given: string, secret: string): boolean {
+  const [a, b] = [given, secret].map((text) => createHash('sha256').update(text).digest())
+  return timingSafeEqual(a, b)
 }
 
 /** The id of a message, where it has one; everything else about the message is checked later. */

@@ -3,6 +3,7 @@ import { ProtocolError, type Result } from '@unitcell/protocol'
 import { CrystalLibrary } from '../mdp/crystal-library.js'
 import type { Evaluator } from '../mdp/evaluation.js'
 import { RecordedLabels } from '../rewards/recorded-labels.js'
+import { ServerError } from './server-error.js'
 
 export type DataSetSummary = Result<'datasets'>['datasets'][number]
 
@@ -28,7 +29,11 @@ export class DataLibrary {
   constructor(datasets: readonly CrystalDataSet[]) {
     for (const dataset of datasets) {
       if (this.#shelves.has(dataset.name))
-        throw new Error(`two data sets are named ${dataset.name} (rename one on import)`)
+        throw new ServerError(
+          'duplicate_dataset',
+          `two data sets are named ${dataset.name}`,
+          'give each --data once; a name is given by `unitcell-data import --name`',
+        )
       this.#shelves.set(dataset.name, {
         library: new CrystalLibrary(dataset),
         evaluator: new RecordedLabels(dataset),

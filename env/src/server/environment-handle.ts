@@ -42,15 +42,8 @@ export class EnvironmentHandle {
     const seeds = this.#seeds(seed, chosen)
     const next = this.#reconfigured(options)
     const crystals = this.#crystals(options, chosen, next)
-    const before = environment.options
-    environment.reconfigure(next)
-    try {
-      if (options.start !== undefined) environment.startAt(options.start)
-      return environment.reset({ seeds, which: chosen, crystals })
-    } catch (error) {
-      environment.reconfigure(before)
-      throw error
-    }
+    this.#checkStart(options.start, next)
+    return environment.reset({ seeds, which: chosen, crystals, start: options.start }, next)
   }
 
   /** @throws ProtocolError */
@@ -99,7 +92,12 @@ export class EnvironmentHandle {
 
   #seeds(seed: Request<'reset'>['seed'], which: readonly number[]): Map<number, number> {
     if (seed === undefined) return new Map()
-    if (!Array.isArray(seed)) return new Map(which.map((env) => [env, seed + env]))
+    if (!Array.isArray(seed)) {
+      if (seed + which[which.length - 1] > Number.MAX_SAFE_INTEGER) {
+        throw new ProtocolError('invalid_message', 'seed: seed + environment must stay below 2^53')
+      }
+      return new Map(which.map((env) => [env, seed + env]))
+    }
     if (!this.environment.isVector)
       throw new ProtocolError('invalid_message', 'seed: a single environment takes one integer')
     if (seed.length !== which.length) {
@@ -110,6 +108,7 @@ export class EnvironmentHandle {
 
   #reconfigured({ split, source, target, elements }: ResetOptions): EnvironmentOptions {
     const { options } = this.environment
+    if (split === undefined && source === undefined && target === undefined && elements === undefined) return options
     if (split !== undefined) this.shelf.library.count(split)
     return {
       ...options,
@@ -118,6 +117,14 @@ export class EnvironmentHandle {
       reward: target === undefined ? options.reward : { ...options.reward, target },
       constraints: elements === undefined ? options.constraints : { ...options.constraints, elements },
     }
+  }
+
+  #checkStart(start: number | undefined, { select, split }: EnvironmentOptions): void {
+    if (start === undefined) return
+    if (select !== 'sequential') {
+      throw new ProtocolError('invalid_options', `options.start goes with select: sequential, not ${select}`)
+    }
+    this.shelf.library.locate({ index: start }, split)
   }
 
   #crystals(

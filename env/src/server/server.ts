@@ -1,9 +1,10 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { CrystalDataSet } from '@unitcell/datasets'
 import {
   DEFAULT_LIMITS,
+  inMilliseconds,
   PROTOCOL_VERSION,
   protocolSchema,
   SOCKET_PATH,
@@ -17,6 +18,7 @@ import { PROGRAM_VERSION } from '../version.js'
 import { Connection, type ConnectionContext } from './connection.js'
 import { DataLibrary } from './data-library.js'
 import { createLogger } from './logger.js'
+import { cannotListen } from './server-error.js'
 import { SessionStore } from './session-store.js'
 
 export interface ServerOptions {
@@ -48,14 +50,16 @@ export class EnvironmentServer {
       noServer: true,
       maxPayload: limits.frame_bytes_hard,
       perMessageDeflate: false,
+      // The codec does it, and answers with an error where `ws` would close the connection.
+      skipUTF8Validation: true,
       handleProtocols: (offered) => Object.values(SUBPROTOCOLS).find((name) => offered.has(name)) ?? false,
     })
     this.#http = this.#createHttp()
     this.#http.server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
-    this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeat_seconds * 1000).unref()
+    this.#heartbeat = setInterval(() => this.#beat(), inMilliseconds(limits.heartbeat_seconds)).unref()
   }
 
-  /** Starts listening. */
+  /** Starts listening. @throws ServerError `cannot_listen`, `duplicate_dataset` */
   static async start(options: ServerOptions): Promise<EnvironmentServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     const context = {
@@ -65,7 +69,13 @@ export class EnvironmentServer {
       logger: createLogger(options.logLevel ?? 'warn'),
     }
     const server = new EnvironmentServer(context, options)
-    await server.#http.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 })
+    const { host = '127.0.0.1', port = 0 } = options
+    try {
+      await server.#http.listen({ host, port })
+    } catch (error) {
+      await server.stop()
+      throw cannotListen(error as NodeJS.ErrnoException, host, port)
+    }
     return server
   }
 
@@ -112,6 +122,8 @@ export class EnvironmentServer {
     const refusal = this.#refusal(request)
     if (refusal !== null) {
       const [status, reason] = refusal
+      // Node took its own listener off; a client that resets the connection now must not bring the server down.
+      socket.on('error', () => {})
       socket.end(
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
           `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
@@ -130,11 +142,7 @@ export class EnvironmentServer {
     if (url?.split('?')[0] !== SOCKET_PATH) return [404, `The WebSocket is at ${SOCKET_PATH}.`]
     const { origin, host } = headers
     // A web page elsewhere must not reach a server on this machine through its visitor's browser.
-    if (
-      origin !== undefined &&
-      origin.replace(/^https?:\/\//, '') !== host &&
-      !this.options.origins?.includes(origin)
-    ) {
+    if (origin !== undefined && !this.#isOwnPage(origin, host) && !this.options.origins?.includes(origin)) {
       return [403, 'Web pages of this origin may not connect; the server allows others by --allow-origin.']
     }
     const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim())
@@ -143,6 +151,16 @@ export class EnvironmentServer {
       return [400, `Offer a subprotocol this server speaks: ${known.join(' or ')}.`]
     }
     return null
+  }
+
+  /**
+   * Whether an origin is this server itself, asked for by an address or a name that nobody else can point here: any other
+   * name may be a page that had its own name resolved to this machine (DNS rebinding).
+   */
+  #isOwnPage(origin: string, host: string | undefined): boolean {
+    if (host === undefined || origin.replace(/^https?:\/\//, '') !== host) return false
+    const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+    return isIP(name) !== 0 || name === 'localhost' || name === this.options.host
   }
 
   /** Reaps sockets that gave no sign of life since the last beat; their sessions wait to be resumed. */

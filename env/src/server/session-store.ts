@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ProtocolError, type Limits } from '@unitcell/protocol'
+import { inMilliseconds, ProtocolError, type Limits } from '@unitcell/protocol'
 import { AnswerLog } from './answer-log.js'
 import type { DataLibrary } from './data-library.js'
 import { Session } from './session.js'
@@ -58,7 +58,7 @@ export class SessionStore {
   /** The connection is gone: the session waits for its grace time to be resumed. */
   release(record: SessionRecord): void {
     record.disconnect = null
-    record.expiry = setTimeout(() => this.end(record), this.limits.session_grace_seconds * 1000)
+    record.expiry = setTimeout(() => this.end(record), inMilliseconds(this.limits.session_grace_seconds))
     record.expiry.unref()
   }
 

@@ -102,7 +102,7 @@ export class Session {
 
   #step({ handle: number, actions }: Request<'step'>): object {
     const handle = this.#handle(number)
-    if (this.#episodesLeft <= 0) this.#spendEpisodes(0)
+    if (this.#episodesLeft <= 0 && handle.environment.options.autoreset !== 'disabled') this.#spendEpisodes(0)
     const result = handle.step(actions)
     const { episode, episodes } = result.info
     this.#episodesLeft -= episodes?.split.length ?? (episode === undefined ? 0 : 1)
@@ -121,10 +121,13 @@ export class Session {
     const now = performance.now()
     const rate = this.limits.episodes_per_second
     const earned = ((now - this.#rateClock) / 1000) * rate
-    this.#episodesLeft = Math.min(this.#episodesLeft + earned, rate * RATE_WINDOW_SECONDS)
+    const window = rate * RATE_WINDOW_SECONDS
+    this.#episodesLeft = Math.min(this.#episodesLeft + earned, window)
     this.#rateClock = now
-    if (this.#episodesLeft < count || this.#episodesLeft <= 0) {
-      const wait = (Math.max(count, 1) - this.#episodesLeft) / rate
+    // A vector larger than the window starts when the window is full, and is paid off afterwards.
+    const needed = Math.min(Math.max(count, 1), window)
+    if (this.#episodesLeft < needed) {
+      const wait = (needed - this.#episodesLeft) / rate
       throw new ProtocolError('episode_rate', `more than ${rate} episodes per second`, { retry_after_seconds: wait })
     }
     this.#episodesLeft -= count

@@ -5,7 +5,13 @@ import type { Operation, Params, Result } from '../messages/operations.js'
 import { SOCKET_PATH, SUBPROTOCOLS, type Encoding } from '../version.js'
 import { ConnectionError } from './connection-error.js'
 
+/** Requests under way at a time, until the greeting tells the limits of the server. */
+const FIRST_WINDOW = 1
+
 interface Pending {
+  readonly op: Operation
+  /** Whether it is on its way; else it waits for its turn. */
+  isSent: boolean
   /** Kept until it is answered, to be sent again on a new connection. */
   readonly frame: Uint8Array | string
   readonly resolve: (result: object) => void
@@ -21,17 +27,14 @@ type Answer =
 
 /** `http://host:port` and `ws://host:port` alike; the path is /v1 unless one is given. */
 export function socketUrl(url: string): URL {
-  let parsed: URL
-  try {
-    parsed = new URL(url.includes('://') ? url : `ws://${url}`)
-  } catch {
-    throw new ConnectionError(
-      'connection_refused',
-      `${JSON.stringify(url)} is no address`,
-      'give e.g. ws://127.0.0.1:8787',
-    )
+  const text = url.includes('://') ? url : `ws://${url}`
+  if (!URL.canParse(text) || !/^(ws|http)s?:$/.test(new URL(text).protocol)) {
+    const what = `${JSON.stringify(url)} is no address`
+    throw new ConnectionError('connection_refused', what, 'give e.g. ws://127.0.0.1:8787')
   }
+  const parsed = new URL(text)
   parsed.protocol = parsed.protocol.replace('http', 'ws')
+  parsed.hash = ''
   if (parsed.pathname === '/') parsed.pathname = SOCKET_PATH
   return parsed
 }
@@ -41,8 +44,18 @@ export class Channel {
   readonly #codec: Codec
   readonly #pending = new Map<number, Pending>()
   #socket: WebSocket | null = null
+  /** `held`: requests wait for a new socket; `over`: there will be none. */
+  #state: 'flowing' | 'held' | 'over' = 'flowing'
   #nextId = 1
-  /** Called when the socket is gone without having been closed by this side. */
+  #underWay = 0
+  /** Requests waiting for their turn, first come first served. */
+  #queue: number[] = []
+  /**
+   * Most requests under way at a time; others wait here. No more than the answers that the server keeps: what it has
+   * forgotten it would carry out twice when it is sent again.
+   */
+  window = FIRST_WINDOW
+  /** Called when the socket is gone without having been closed by this side; until `resend` requests are held. */
   onLost: (error: ConnectionError) => void = () => {}
 
   constructor(
@@ -68,7 +81,7 @@ export class Channel {
           new ConnectionError('handshake_refused', what, 'check the address and that a unitcell server runs there'),
         )
       })
-      socket.once('error', (error) => {
+      socket.on('error', (error) => {
         const what = `no connection to ${this.url.href}: ${error.message || 'refused'}`
         reject(new ConnectionError('connection_refused', what, 'start a server: unitcell-env serve'))
       })
@@ -81,40 +94,70 @@ export class Channel {
     })
   }
 
+  /** Whether a request would go out at once. */
+  get isFlowing(): boolean {
+    return this.#state === 'flowing' && this.#socket !== null
+  }
+
   /** Sends a request. @throws ProtocolError what the server answered; ConnectionError */
   request<O extends Operation>(op: O, params: Params<O>): Promise<Result<O>> {
     const id = this.#nextId++
     const frame = this.#codec.encode({ id, op, ...params })
     return new Promise<object>((resolve, reject) => {
-      if (this.#socket === null) {
+      if (this.#state === 'over') {
         reject(new ConnectionError('closed', 'the connection is closed', 'connect again'))
         return
       }
-      this.#pending.set(id, { frame, resolve, reject, timer: this.#startTimer(id, op) })
-      this.#socket.send(frame)
+      const pending = { op, frame, isSent: false, resolve, reject, timer: this.#startTimer(id, op) }
+      this.#pending.set(id, pending)
+      // The greeting goes before what is held.
+      if (op === 'hello' || (this.#state === 'flowing' && this.#underWay < this.window)) this.#send(pending)
+      else this.#queue.push(id)
     }) as Promise<Result<O>>
   }
 
   /** Sends what was not answered yet once more, after a new socket took the session up again. */
   resend(): void {
-    for (const { frame } of this.#pending.values()) this.#socket?.send(frame)
+    this.#state = 'flowing'
+    this.#underWay = 0
+    this.#queue = [...this.#pending.keys()]
+    for (const pending of this.#pending.values()) pending.isSent = false
+    this.#sendQueued()
   }
 
-  /** Fails every request that waits. */
-  abandon(error: Error): void {
-    const waiting = [...this.#pending.keys()]
-    for (const id of waiting) this.#take(id)?.reject(error)
+  /** Fails every request that waits, and those to come. */
+  end(error: Error): void {
+    this.#state = 'over'
+    for (const id of this.#pending.keys()) this.#take(id)?.reject(error)
   }
 
   close(): Promise<void> {
     const socket = this.#socket
     this.#socket = null
-    this.abandon(new ConnectionError('closed', 'the connection was closed', 'connect again'))
+    this.end(new ConnectionError('closed', 'the connection was closed', 'connect again'))
     if (socket === null || socket.readyState === WebSocket.CLOSED) return Promise.resolve()
     return new Promise((resolve) => {
       socket.once('close', () => resolve())
       socket.close()
     })
+  }
+
+  #send(pending: Pending): void {
+    pending.isSent = true
+    this.#underWay++
+    this.#socket?.send(pending.frame)
+  }
+
+  #sendQueued(): void {
+    while (this.#state === 'flowing' && this.#underWay < this.window && this.#queue.length > 0) {
+      const pending = this.#pending.get(this.#queue.shift()!)
+      if (pending !== undefined) this.#send(pending)
+    }
+  }
+
+  #abandonSent(error: Error): void {
+    const sent = [...this.#pending].filter(([, { isSent }]) => isSent)
+    for (const [id] of sent) this.#take(id)?.reject(error)
   }
 
   #startTimer(id: number, op: string): NodeJS.Timeout | null {
@@ -127,15 +170,18 @@ export class Channel {
 
   #take(id: number): Pending | undefined {
     const pending = this.#pending.get(id)
+    if (pending === undefined) return undefined
     this.#pending.delete(id)
-    if (pending?.timer) clearTimeout(pending.timer)
+    if (pending.timer !== null) clearTimeout(pending.timer)
+    if (pending.isSent) this.#underWay--
+    if (this.#queue.length > 0) this.#sendQueued()
     return pending
   }
 
   #receive(data: Buffer): void {
     const answer = this.#codec.decode(data) as unknown as Answer
     if (answer.id === null) {
-      this.abandon(ProtocolError.fromBody(answer.error))
+      this.#abandonSent(ProtocolError.fromBody(answer.error))
       return
     }
     const pending = this.#take(answer.id)
@@ -146,7 +192,11 @@ export class Channel {
   #closed(socket: WebSocket, code: number, reason: string): void {
     if (this.#socket !== socket) return
     this.#socket = null
+    if (this.#state === 'flowing') this.#state = 'held'
     const what = `the connection to ${this.url.href} is lost (${code}${reason === '' ? '' : `, ${reason}`})`
-    this.onLost(new ConnectionError('connection_lost', what, 'look whether the server still runs'))
+    const error = new ConnectionError('connection_lost', what, 'look whether the server still runs')
+    // A greeting belongs to its connection: another one begins with its own.
+    for (const [id, { op }] of this.#pending) if (op === 'hello') this.#take(id)?.reject(error)
+    this.onLost(error)
   }
 }

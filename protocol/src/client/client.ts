@@ -49,6 +49,8 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
 /** A session with a server. A lost connection is taken up again where it broke, unless `reconnectMs` is 0. */
 export class Client implements Requester {
   readonly #channel: Channel
+  #isReconnecting = false
+  #isClosed = false
 
   constructor(
     channel: Channel,
@@ -58,6 +60,7 @@ export class Client implements Requester {
     readonly reconnectMs: number,
   ) {
     this.#channel = channel
+    channel.window = Math.min(server.limits['requests_in_flight'] ?? 1, server.limits['answers_kept'] ?? 1)
     channel.onLost = (error) => void this.#reconnect(error)
   }
 
@@ -90,24 +93,33 @@ export class Client implements Requester {
 
   /** Ends the session and closes the connection. */
   async close(): Promise<void> {
-    this.#channel.onLost = () => {}
-    await this.request('close', {}).catch(() => {})
+    this.#isClosed = true
+    if (this.#channel.isFlowing) await this.request('close', {}).catch(() => {})
     await this.#channel.close()
   }
 
   async #reconnect(lost: ConnectionError): Promise<void> {
+    // Losing the new socket, too, fails the greeting on it, and so comes back here as an error below.
+    if (this.#isReconnecting) return
+    this.#isReconnecting = true
+    let reason: Error = lost
     const deadline = performance.now() + this.reconnectMs
-    while (performance.now() < deadline) {
+    while (!this.#isClosed && performance.now() < deadline) {
       try {
         await this.#channel.open()
         await this.#channel.request('hello', { ...this.greeting, resume: this.server.resume })
         this.#channel.resend()
+        this.#isReconnecting = false
         return
       } catch (error) {
-        if (error instanceof ProtocolError && !error.retryable) break
+        if (error instanceof ProtocolError && !error.retryable) {
+          reason = error
+          break
+        }
       }
       await sleep(RETRY_MS)
     }
-    this.#channel.abandon(lost)
+    this.#channel.end(reason)
+    await this.#channel.close()
   }
 }

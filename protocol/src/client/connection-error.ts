@@ -1,4 +1,4 @@
-/** Why a client has no server: `connection_refused`, `subprotocol_refused`, `connection_lost`, `closed`, `timeout`. */
+/** Why a client has no server: `connection_refused`, `handshake_refused`, `connection_lost`, `closed`, `timeout`. */
 export type ConnectionErrorCode = 'connection_refused' | 'handshake_refused' | 'connection_lost' | 'closed' | 'timeout'
 
 /** The server cannot be reached, or not any more. The message reads `<what> (<how to mend it>)`. */

@@ -2,7 +2,11 @@ import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../errors.js'
 
 /** Identifies a request within its session: unique, chosen by the client. */
-export const requestId = z.union([z.int().nonnegative(), z.string().min(1).max(64)]).meta({ id: 'RequestId' })
+export const requestId = z
+  .union([z.int().nonnegative(), z.string().min(1).max(64)], {
+    error: 'an integer from 0 on, or a string of 1 to 64 characters, is needed',
+  })
+  .meta({ id: 'RequestId' })
 
 /** Identifies an environment or vector environment within its session. */
 export const handle = z.int().nonnegative().meta({ id: 'Handle' })

@@ -5,15 +5,17 @@ import { info, observation } from './observation.js'
 import { environmentOptions } from './options.js'
 
 /** A crystal of the data set: its id, or its place. */
-const crystalReference = z.union([
-  z.string().min(1),
-  z.strictObject({ split: z.string().optional(), index: z.int().nonnegative() }),
-])
+const crystalReference = z.union(
+  [z.string().min(1), z.strictObject({ split: z.string().optional(), index: z.int().nonnegative() })],
+  { error: 'the id of a crystal, or {split?, index}, is needed' },
+)
 
 const resetOptions = z
   .strictObject({
     crystal: z
-      .union([crystalReference, z.array(crystalReference).min(1)])
+      .union([crystalReference, z.array(crystalReference).min(1)], {
+        error: 'the id of a crystal, {split?, index}, or in a vector a list of them, is needed',
+      })
       .optional()
       .meta({ description: 'the crystal; in a vector one for all, or a list, one for each environment reset' }),
     structure: inlineStructure.optional().meta({ description: 'a structure of your own instead' }),
@@ -81,7 +83,9 @@ export const OPERATIONS = {
     request: {
       handle,
       seed: z
-        .union([seed, z.array(seed)])
+        .union([seed, z.array(seed)], {
+          error: 'an integer from 0 to 2^53 - 1, or in a vector a list of them, is needed',
+        })
         .optional()
         .meta({ description: 'in a vector, environment i gets seed + i, or the i-th of a list' }),
       which: z.array(z.int().nonnegative()).min(1).optional().meta({ description: 'vector only: reset these' }),
@@ -93,7 +97,9 @@ export const OPERATIONS = {
     request: {
       handle,
       actions: z
-        .union([z.int(), z.array(z.int()), array])
+        .union([z.int(), z.array(z.int()), array], {
+          error: 'an integer, or in a vector a list of integers or an array {dtype, shape, data}, is needed',
+        })
         .meta({ description: 'an element index; in a vector n of them, as a list or an integer array' }),
     },
     result: z.strictObject({
