@@ -1,3 +1,5 @@
 export * from './mdp/reward.js'
 export * from './server/server.js'
+export * from './server/server-error.js'
 export * from './dft/index.js'
+export * from './rewards/scheduler.js'

@@ -8,7 +8,11 @@ export const DFT_ERRORS = {
   bad_pseudopotential: 'a pseudopotential file cannot be read, or is not what it was',
   pseudopotentials_not_found: 'the configured pseudopotentials are not there',
   work_folder_unwritable: 'the work folder cannot be written',
+  slurm_error: 'SLURM does not answer, or refuses a job',
   invalid_setting: 'a setting has an impossible value',
+  bad_results_file: 'a file of results holds something else',
+  other_label_set: 'a file of results belongs to other settings or pseudopotentials',
+  duplicate_id: 'two crystals have the same id',
 } as const
 
 export type DftErrorCode = keyof typeof DFT_ERRORS

@@ -31,6 +31,7 @@ export const FAILURES = {
   pw_error: { deterministic: false, message: 'pw.x stopped with an error' },
   // From the machine or a person.
   time_limit: { deterministic: false, message: 'the time limit was reached' },
+  node_failed: { deterministic: false, message: 'the node that computed it failed' },
   cancelled: { deterministic: false, message: 'the calculation was cancelled' },
   stopped_by_user: { deterministic: false, message: 'an EXIT file asked pw.x to stop' },
   file_error: { deterministic: false, message: 'pw.x could not read or write its files (is the disk full?)' },
@@ -68,9 +69,12 @@ const signs: readonly (readonly [FailureCode, RegExp])[] = [
   ['too_many_bands', /more bands than PWs/],
   ['overlapping_atoms', /atoms #.*overlap/],
   ['missing_pseudopotential', /readpp[^]*file .* not found|file .*(?:UPF|gth) not found/],
-  ['broken_pseudopotential', /read_upf|routine\s+(?:readpp|read_pseudo|readgth|upf_error|scan_begin)/i],
-  ['bad_input', /routine\s+(?:read_namelists|read_cards|card_\w+|read_line|iosys|read_input)/],
-  ['degenerate_cell', /routine\s+(?:kpoint_grid|latgen|cell_base_init|recips|lattice|volume)/],
+  [
+    'broken_pseudopotential',
+    /read_upf|of file \w*(?:pseudo|gth)\w*\.f90|routine\s+(?:readpp|read_pseudo|readgth|upf_error|scan_begin)/i,
+  ],
+  ['bad_input', /(?:routine|of file)\s+(?:read_namelists|read_cards|card_\w+|read_line|iosys|read_input)/],
+  ['degenerate_cell', /routine\s+(?:kpoint_grid|latgen|cell_base_init|recips|invmat|lattice|volume)/],
   [
     'file_error',
     /No space left on device|routine\s+(?:write_rhog|diropn|davcio|seqopn|write_\w+|qexsd\w*|mkdir\w*|create_directory)/,
@@ -93,14 +97,16 @@ const signs: readonly (readonly [FailureCode, RegExp])[] = [
 export function classifyRun(end: RunEnd, files: RunFiles, output: PwOutput, converged: boolean): DftFailure | null {
   if (end.stoppedBy === 'cancelled') return dftFailure('cancelled')
   if (end.exitCode === 0 && converged && output.totalEnergyRy !== null) return null
-  if (end.stoppedBy === 'time_limit') return dftFailure('time_limit')
+  if (end.stoppedBy !== null) return dftFailure(end.stoppedBy, end.detail)
   const text = `${files.stdout}\n${files.crash}\n${files.stderr}`
-  const said = output.error ? `${output.error.routine}: ${output.error.message}` : undefined
+  const said = output.error
+    ? `${output.error.routine}: ${output.error.message}`
+    : /Fortran runtime error: (.*)/.exec(files.stderr)?.[1]
   for (const [code, sign] of signs) {
     if (sign.test(text)) return dftFailure(code, said)
   }
   if (said !== undefined) return dftFailure('pw_error', said)
   const signal = end.signal ?? (end.exitCode !== null && end.exitCode > 128 ? `signal ${end.exitCode - 128}` : null)
   if (signal !== null) return dftFailure('killed', signal)
-  return dftFailure('no_result', `exit code ${end.exitCode ?? 'unknown'}`)
+  return dftFailure('no_result', end.detail ?? `exit code ${end.exitCode ?? 'unknown'}`)
 }

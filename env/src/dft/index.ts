@@ -33,6 +33,7 @@ export {
 } from './pseudopotentials.js'
 export {
   RunFolder,
+  type BatchJob,
   defaultWorkFolder,
   findRuns,
   type FoundRun,
@@ -49,4 +50,13 @@ export {
   type DftRunOptions,
   type DftRunnerOptions,
 } from './runner.js'
+export {
+  jobPhase,
+  parseScontrolJob,
+  parseSqueue,
+  type JobPhase,
+  type SlurmJob,
+  type SlurmJobDetails,
+} from './slurm-client.js'
+export { SlurmLauncher, type SlurmOptions } from './slurm-launcher.js'
 export { readUpfHeader, type UpfHeader } from './upf.js'

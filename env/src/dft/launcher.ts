@@ -17,8 +17,10 @@ export interface LaunchOptions {
 export interface RunEnd {
   readonly exitCode: number | null
   readonly signal: string | null
-  /** Why the launcher ended it; null where it ended by itself. */
-  readonly stoppedBy: 'time_limit' | 'cancelled' | null
+  /** What ended it from outside; null where it ended by itself. */
+  readonly stoppedBy: 'time_limit' | 'cancelled' | 'node_failed' | 'out_of_memory' | null
+  /** What the launcher knows of an end that the run's own files do not tell. */
+  readonly detail?: string | undefined
   readonly wallSeconds: number
 }
 
@@ -46,6 +48,11 @@ export interface Launcher {
    * @throws DftError `pw_missing`
    */
   start(folder: RunFolder, options: LaunchOptions): Promise<RunHandle>
+  /**
+   * Takes over a run that a server which is gone has started: it is awaited like any other, and may have ended already.
+   * Null where there is no such run any more. Only for launchers whose runs can be worth waiting for.
+   */
+  adopt?(folder: RunFolder, options: LaunchOptions): Promise<RunHandle | null>
   /** Ends runs whose server is gone and removes their folders; those of a living server stay. Returns how many. */
   reapOrphans(workFolder: string): Promise<number>
 }

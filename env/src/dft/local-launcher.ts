@@ -1,19 +1,20 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { DftError } from './errors.js'
-import type { LaunchOptions, Launcher, RunEnd, RunHandle, RunProgress } from './launcher.js'
-import { ScfFollower } from './output.js'
+import type { LaunchOptions, Launcher, RunEnd, RunHandle } from './launcher.js'
 import { endProcess, isRunning, processId, processesIn, signalGroup } from './process.js'
+import { pwEnvironment } from './pw-environment.js'
+import { ReportTail } from './report-tail.js'
 import { INPUT_FILE, MESSAGES_FILE, REPORT_FILE, findRuns, removeFolder, type RunFolder } from './run-folder.js'
 
 /** Between TERM and KILL. */
 const graceSeconds = 5
 
 /** How often a running report is looked at. */
-const tailMilliseconds = 250
+const tailSeconds = 0.25
 
 /** Runs pw.x on this machine, one process each, in a process group of its own. */
 export class LocalLauncher implements Launcher {
@@ -28,7 +29,7 @@ export class LocalLauncher implements Launcher {
     try {
       const probe = await execa(this.pw, {
         cwd: folder,
-        env: environment(folder),
+        env: pwEnvironment(folder),
         reject: false,
         stdin: 'ignore',
         timeout: 30_000,
@@ -49,7 +50,7 @@ export class LocalLauncher implements Launcher {
     // Written straight to files, not through this process, so that the report is whole whatever becomes of the server.
     const child = spawn(this.pw, ['-in', INPUT_FILE], {
       cwd: folder.path,
-      env: { ...process.env, ...environment(folder.path) },
+      env: { ...process.env, ...pwEnvironment(folder.path) },
       detached: true,
       stdio: ['ignore', stdout.fd, stderr.fd],
     })
@@ -70,7 +71,7 @@ export class LocalLauncher implements Launcher {
       killTimer = setTimeout(() => signalGroup(pgid, 'SIGKILL'), 1000 * graceSeconds)
     }
     const limitTimer = setTimeout(() => stop('time_limit'), 1000 * options.timeLimitSeconds)
-    const tail = new ReportTail(join(folder.path, REPORT_FILE), elapsedSeconds, options.onProgress)
+    const tail = new ReportTail(join(folder.path, REPORT_FILE), elapsedSeconds, tailSeconds, options.onProgress)
     const ended = exited.then(async ({ exitCode, signal }): Promise<RunEnd> => {
       clearTimeout(limitTimer)
       clearTimeout(killTimer)
@@ -102,63 +103,5 @@ export class LocalLauncher implements Launcher {
   private missing(cause: unknown): DftError {
     const hint = 'apt-get install quantum-espresso, or name the program with its path'
     return new DftError('pw_missing', `Quantum Espresso's ${this.pw} cannot be started (${hint})`, { cause })
-  }
-}
-
-/**
- * One thread; reports unbuffered, else the messages of an abort are lost; Open MPI alone, and with its own files in the
- * run's folder, so that they go when it goes.
- */
-function environment(folder: string): Record<string, string> {
-  return {
-    OMP_NUM_THREADS: '1',
-    OPENBLAS_NUM_THREADS: '1',
-    GFORTRAN_UNBUFFERED_PRECONNECTED: '1',
-    OMPI_MCA_ess_singleton_isolated: '1',
-    OMPI_MCA_btl: 'self',
-    TMPDIR: folder,
-  }
-}
-
-/** Tells of the steps in a growing report. */
-class ReportTail {
-  private readonly follower = new ScfFollower()
-  private readonly timer: NodeJS.Timeout
-  private position = 0
-  private reading: Promise<void> = Promise.resolve()
-
-  constructor(
-    private readonly path: string,
-    private readonly elapsedSeconds: () => number,
-    private readonly onProgress: ((progress: RunProgress) => void) | undefined,
-  ) {
-    this.timer = setInterval(() => this.look(), tailMilliseconds)
-  }
-
-  /** Looks a last time. */
-  async finish(): Promise<void> {
-    clearInterval(this.timer)
-    this.look()
-    await this.reading
-  }
-
-  private look(): void {
-    if (this.onProgress) this.reading = this.reading.then(() => this.read()).catch(() => undefined)
-  }
-
-  private async read(): Promise<void> {
-    let file: FileHandle | undefined
-    try {
-      file = await open(this.path)
-      const { size } = await file.stat()
-      const piece = Buffer.alloc(size - this.position)
-      const { bytesRead } = await file.read(piece, 0, piece.length, this.position)
-      this.position += bytesRead
-      if (this.follower.feed(piece.toString('latin1', 0, bytesRead))) {
-        this.onProgress!({ ...this.follower.progress!, elapsedSeconds: this.elapsedSeconds() })
-      }
-    } finally {
-      await file?.close()
-    }
   }
 }

@@ -40,7 +40,21 @@ export interface RunRecord {
   readonly owner: ProcessId
   /** The launcher's name of the running job: for `local` the leader of its process group; null before the start. */
   readonly process: ProcessId | null
+  /** The batch job that computes, for launchers that have such. */
+  readonly job?: BatchJob
+  /** Of everything the result depends on: a run with the same one can stand in for another. */
+  readonly fingerprint?: string
   readonly startedAt: string
+}
+
+/** A job of a cluster's scheduler. */
+export interface BatchJob {
+  /** Unique; recorded before the job is submitted, so that it can be found whenever the server dies. */
+  readonly name: string
+  /** Null until the scheduler has given one. */
+  readonly id: string | null
+  /** The folders of all runs in this job. */
+  readonly folders: readonly string[]
 }
 
 /** The text a run left; empty where it left none. */
@@ -55,6 +69,7 @@ export interface RunFiles {
 export interface RunContent {
   readonly key: string
   readonly launcher: string
+  readonly fingerprint?: string
   readonly input: string
   readonly pseudopotentials: readonly { readonly name: string; readonly path: string }[]
 }
@@ -63,8 +78,12 @@ export interface RunContent {
 export class RunFolder {
   private constructor(
     readonly path: string,
-    private record: RunRecord,
+    private content: RunRecord,
   ) {}
+
+  get record(): RunRecord {
+    return this.content
+  }
 
   /**
    * Makes a run folder under `<workFolder>/runs`.
@@ -72,9 +91,10 @@ export class RunFolder {
    * @throws DftError `work_folder_unwritable`
    */
   static async create(workFolder: string, content: RunContent): Promise<RunFolder> {
-    const { key, launcher } = content
+    const { key, launcher, fingerprint } = content
     const owner = (await processId(process.pid))!
-    const record: RunRecord = { launcher, key, owner, process: null, startedAt: new Date().toISOString() }
+    const startedAt = new Date().toISOString()
+    const record: RunRecord = { launcher, key, owner, process: null, startedAt, ...(fingerprint && { fingerprint }) }
     let path: string | null = null
     try {
       const runs = runsFolder(workFolder)
@@ -95,9 +115,22 @@ export class RunFolder {
     }
   }
 
-  /** Notes which process (or its like) computes in this folder. */
+  /** Makes the folder of a run whose server is gone this process's own. Throws where it cannot be written. */
+  static async adopt(path: string, record: RunRecord): Promise<RunFolder> {
+    const folder = new RunFolder(path, { ...record, owner: (await processId(process.pid))! })
+    await folder.write()
+    return folder
+  }
+
+  /** Notes which process computes in this folder. */
   async recordProcess(process: ProcessId): Promise<void> {
-    this.record = { ...this.record, process }
+    this.content = { ...this.content, process }
+    await this.write()
+  }
+
+  /** Notes which batch job computes in this folder. */
+  async recordJob(job: BatchJob): Promise<void> {
+    this.content = { ...this.content, job }
     await this.write()
   }
 
@@ -118,7 +151,7 @@ export class RunFolder {
 
   private async write(): Promise<void> {
     const temporary = join(this.path, `${recordFile}.new`)
-    await writeFile(temporary, JSON.stringify(this.record))
+    await writeFile(temporary, JSON.stringify(this.content))
     await rename(temporary, join(this.path, recordFile))
   }
 }

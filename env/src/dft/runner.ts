@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { SYMBOLS, type Structure } from '@unitcell/datasets'
 import { DftError } from './errors.js'
@@ -6,6 +7,7 @@ import { distinctSymbols, pwInput } from './input.js'
 import { labelSet, labelSetIdentity, type LabelSet } from './label-set.js'
 import { maxSeconds, type Launcher, type RunProgress } from './launcher.js'
 import { LocalLauncher } from './local-launcher.js'
+import { OrphanRuns } from './orphan-runs.js'
 import { parsePwData, parsePwOutput } from './output.js'
 import { structureFailure } from './prechecks.js'
 import { PROFILES, bandCount, type Profile } from './profile.js'
@@ -92,14 +94,16 @@ export class DftRunner {
     private readonly pseudopotentials: PseudopotentialSet,
     private readonly launcher: Launcher,
     private readonly workFolder: string,
+    private readonly orphans: OrphanRuns,
   ) {
     this.identity = labelSetIdentity(labelSet)
   }
 
   /**
-   * Asks pw.x for its version, makes the work folder, and clears it of what a killed server left.
+   * Asks pw.x for its version, makes the work folder, and looks for what a killed server left there: runs of a launcher
+   * that can take them over wait to be asked for, the rest is cleared away.
    *
-   * @throws DftError `pw_missing`, `work_folder_unwritable`, `invalid_setting`
+   * @throws DftError `pw_missing`, `work_folder_unwritable`, `slurm_error`, `invalid_setting`
    */
   static async create(options: DftRunnerOptions): Promise<DftRunner> {
     const {
@@ -116,9 +120,9 @@ export class DftRunner {
     }
     const version = await launcher.version()
     await checkWorkFolder(workFolder)
-    await launcher.reapOrphans(workFolder)
+    const orphans = await OrphanRuns.find(launcher, workFolder)
     const set = labelSet(profile, pseudopotentials, version, magnetizations)
-    return new DftRunner(set, profile, pseudopotentials, launcher, workFolder)
+    return new DftRunner(set, profile, pseudopotentials, launcher, workFolder, orphans)
   }
 
   /** Identity of the label set restricted to a structure's elements: the part of a cache key that is not the crystal. */
@@ -146,7 +150,7 @@ export class DftRunner {
   /**
    * Runs one crystal. A failed calculation is a result; only what is wrong with the machine or the set-up is thrown.
    *
-   * @throws DftError `pw_missing`, `bad_pseudopotential`, `work_folder_unwritable`
+   * @throws DftError `pw_missing`, `bad_pseudopotential`, `work_folder_unwritable`, `slurm_error`
    */
   async run(structure: Structure, options: DftRunOptions = {}): Promise<DftResult> {
     const timeLimitSeconds = options.timeLimitSeconds ?? DEFAULT_TIME_LIMIT_SECONDS
@@ -198,14 +202,16 @@ export class DftRunner {
         return { name: pseudoFile(symbol), path: await this.pseudopotentials.place(symbol, store) }
       }),
     )
-    const folder = await RunFolder.create(this.workFolder, {
-      key,
-      launcher: this.launcher.name,
-      input,
-      pseudopotentials,
-    })
+    // The label set names the files and the program behind the names in the input.
+    const fingerprint = createHash('sha256')
+      .update(`${this.identityFor(structure)}\n${input}`)
+      .digest('hex')
+    const launch = { timeLimitSeconds, onProgress }
+    const adopted = await this.orphans.adopt(fingerprint, launch)
+    const content = { key, launcher: this.launcher.name, fingerprint, input, pseudopotentials }
+    const folder = adopted?.folder ?? (await RunFolder.create(this.workFolder, content))
     try {
-      const handle = await this.launcher.start(folder, { timeLimitSeconds, onProgress })
+      const handle = adopted?.handle ?? (await this.launcher.start(folder, launch))
       const cancel = () => handle.cancel()
       if (signal?.aborted) cancel()
       signal?.addEventListener('abort', cancel, { once: true })

@@ -22,10 +22,13 @@ export function paperPseudopotentials(): Promise<PseudopotentialSet> {
   return (paperSet ??= PseudopotentialSet.load({ kind: 'upf', folder: shared('data/pseudo') }))
 }
 
-/** A work folder that is gone after the tests of the file. */
+const temporaryFolders: string[] = []
+afterAll(() => temporaryFolders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
+
+/** A new folder that is gone after the tests of the file. */
 export function temporaryFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'unitcell-dft-test-')))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  temporaryFolders.push(folder)
   return folder
 }
 

@@ -135,7 +135,7 @@ describe('what a killed server left', () => {
     writeFileSync(path, JSON.stringify({ ...record, owner: me }))
     expect(await launcher.reapOrphans(workFolder)).toBe(0)
     expect(await isRunning(record.process!)).toBe(true)
-    writeFileSync(path, JSON.stringify({ ...record, process: { ...id, started: record.process!.started } }))
+    writeFileSync(path, JSON.stringify({ ...record, process: { ...id, started: 'earlier' } }))
     expect(await launcher.reapOrphans(workFolder)).toBe(1)
     expect(await isRunning(id)).toBe(true)
     process.kill(id.pid, 'SIGKILL')
