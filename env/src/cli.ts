@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { runProgram } from '@unitcell/datasets'
+import { dftCommand } from './commands/dft.js'
 import { serveCommand } from './commands/serve.js'
 import { PROGRAM_VERSION } from './version.js'
 
@@ -7,5 +8,6 @@ const program = new Command('unitcell-env')
   .description('The crystal environment server')
   .version(PROGRAM_VERSION)
   .addCommand(serveCommand())
+  .addCommand(dftCommand())
 
 await runProgram(program)
