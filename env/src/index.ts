@@ -1,3 +1,4 @@
+export * from './mdp/evaluation.js'
 export * from './mdp/reward.js'
 export * from './server/server.js'
 export * from './server/server-error.js'

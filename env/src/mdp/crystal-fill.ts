@@ -231,7 +231,8 @@ export class CrystalFill {
 
   /** Judges the filled crystal of an episode. */
   #finish(episode: Episode): Ending {
-    const evaluation = this.evaluator.evaluate(episode.crystal.source, episode.listedFilling())
+    const evaluation = this.evaluator.lookup(episode.crystal.source, episode.listedFilling())
+    if (evaluation === null) throw new Error('rewards that must be calculated are not deferred yet')
     if (evaluation.status === 'failed')
       return { episode, evaluation, reward: episode.reward.failure, failure: evaluation.failure }
     const { value, failure } = terminalReward(evaluation.labels, episode.reward)

@@ -7,8 +7,7 @@ import {
   type Labels,
   type Skeleton,
 } from '@unitcell/datasets'
-import type { Evaluation, Evaluator } from '../mdp/evaluation.js'
-import type { SourceCrystal } from '../mdp/prepared-crystal.js'
+import type { Evaluation, Evaluator, SkeletonSource } from '../mdp/evaluation.js'
 
 interface LabelledSkeleton {
   readonly split: string
@@ -78,11 +77,20 @@ export class RecordedLabels implements Evaluator {
     this.#skeletons = skeletons.sort((a, b) => a.sites - b.sites || a.volume - b.volume)
   }
 
-  evaluate({ origin, skeleton }: SourceCrystal, species: Uint8Array): Evaluation {
+  lookup(skeleton: SkeletonSource, species: Uint8Array): Evaluation {
+    const labels = this.find(skeleton, species)
+    return labels === null ? this.#unlabelled : { status: 'evaluated', source: 'recorded', labels }
+  }
+
+  request(skeleton: SkeletonSource, species: Uint8Array): Promise<Evaluation> {
+    return Promise.resolve(this.lookup(skeleton, species))
+  }
+
+  /** The labels of a filling; null where it has none. */
+  find({ origin, skeleton }: SkeletonSource, species: Uint8Array): Labels | null {
     const fingerprint = compositionFingerprint(species)
     const own = origin === null ? null : this.#labelsIfSame(origin.split, origin.index, species, fingerprint)
-    const labels = own ?? this.#labelsOfTwin(skeleton, species, fingerprint)
-    return labels === null ? this.#unlabelled : { status: 'evaluated', source: 'recorded', labels }
+    return own ?? this.#labelsOfTwin(skeleton, species, fingerprint)
   }
 
   /** A crystal of the data set on the same skeleton as another, its sites perhaps listed otherwise. */

@@ -1,33 +1,11 @@
 import type { Structure } from '@unitcell/datasets'
 import type { DftResult, DftRunOptions } from '../dft/index.js'
+import type { EvaluationOptions, Priority, SchedulerProgress } from '../mdp/evaluation.js'
 
-/** Interactive requests go before bulk ones. */
-export type Priority = 'interactive' | 'bulk'
-
-/** How far a request has come. */
-export type SchedulerProgress =
-  | {
-      readonly state: 'queued'
-      /** 1: the next to start. */
-      readonly place: number
-    }
-  | {
-      readonly state: 'running'
-      /** SCF iteration, from 1; null before the first. */
-      readonly iteration: number | null
-      /** Ry; null before the first iteration has ended. */
-      readonly estimatedAccuracyRy: number | null
-      readonly elapsedSeconds: number
-    }
-
-export interface EvaluationRequest {
+export interface EvaluationRequest extends EvaluationOptions {
   /** Equal keys are the same calculation: one run serves them all. */
   readonly key: string
   readonly structure: Structure
-  readonly priority: Priority
-  /** Withdraws the request; the run itself ends when nobody waits for it any more. */
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((progress: SchedulerProgress) => void) | undefined
 }
 
 /** Computes one crystal; see `DftRunner.run`. */
