@@ -1,0 +1,7 @@
+export * from './architecture.js'
+export * from './batch.js'
+export * from './dropout.js'
+export * from './network-error.js'
+export * from './parameters.js'
+export * from './q-network.js'
+export * from './random.js'
