@@ -42,16 +42,23 @@ function withoutRepeats(offsets: Uint32Array, neighbors: Uint16Array): Adjacency
   return { offsets, neighbors: neighbors.subarray(0, length) }
 }
 
+export interface TraversalOptions {
+  /** When the part that holds the source is exhausted: go on from the lowest unvisited site (default), or end there. */
+  readonly continueAtLowest?: boolean
+  /** N numbers by which sites are compared instead of their index; distinct. */
+  readonly rank?: Uint16Array | undefined
+}
+
 /**
- * Breadth-first order from a site; neighbours are visited in ascending index. When the part that holds the source is
- * exhausted, the order goes on from the lowest unvisited site, or ends there with `continueAtLowest: false`.
+ * Breadth-first order from a site; neighbours are visited in ascending index (or rank), and a disconnected graph is
+ * continued from its lowest unvisited site.
  * @returns the visited sites, all N of them unless told to end early
  * @throws RangeError for a source that is not a site
  */
 export function breadthFirstOrder(
   { offsets, neighbors }: Adjacency,
   source: number,
-  { continueAtLowest = true }: { continueAtLowest?: boolean } = {},
+  { continueAtLowest = true, rank }: TraversalOptions = {},
 ): Uint16Array {
   const sites = offsets.length - 1
   if (!(Number.isInteger(source) && source >= 0 && source < sites)) {
@@ -60,25 +67,37 @@ export function breadthFirstOrder(
   const order = new Uint16Array(sites)
   const isVisited = new Uint8Array(sites)
   let length = 1
-  let lowest = 0
   order[0] = source
   isVisited[source] = 1
   for (let head = 0; head < sites; head++) {
     if (head === length) {
       if (!continueAtLowest) return order.slice(0, length)
-      while (isVisited[lowest]) lowest++
+      const lowest = lowestUnvisited(isVisited, rank)
       isVisited[lowest] = 1
       order[length++] = lowest
     }
     const site = order[head]
+    const first = length
     for (let k = offsets[site]; k < offsets[site + 1]; k++) {
       const neighbor = neighbors[k]
       if (isVisited[neighbor]) continue
       isVisited[neighbor] = 1
-      order[length++] = neighbor
+      let at = length++
+      if (rank) for (; at > first && rank[order[at - 1]] > rank[neighbor]; at--) order[at] = order[at - 1]
+      order[at] = neighbor
     }
   }
   return order
+}
+
+function lowestUnvisited(isVisited: Uint8Array, rank: Uint16Array | undefined): number {
+  let lowest = isVisited.indexOf(0)
+  if (rank) {
+    for (let site = lowest + 1; site < isVisited.length; site++) {
+      if (!isVisited[site] && rank[site] < rank[lowest]) lowest = site
+    }
+  }
+  return lowest
 }
 
 /** Whether every site can be reached from every other. */
