@@ -11,7 +11,9 @@ export async function runProgram(program: Command): Promise<void> {
     const what = text.replace(/^error: /, '').trimEnd()
     write(`${name}: error: ${what}${what.endsWith(')') ? '' : ` (see ${name} --help)`}\n`)
   }
-  for (const command of [program, ...program.commands]) {
+  // Options after a subcommand's name are its own, also where its parent has some of the same name.
+  program.enablePositionalOptions()
+  for (const command of withSubcommands(program)) {
     command.configureOutput({ outputError }).showSuggestionAfterError(false)
   }
   // A reader that has seen enough, such as `head`, is no error.
@@ -29,6 +31,10 @@ export async function runProgram(program: Command): Promise<void> {
       process.exitCode = 1
     }
   }
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)]
 }
 
 /** Ctrl-C, or a request to end. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { runProgram } from '@unitcell/datasets'
 import { dftCommand } from './commands/dft.js'
+import { doctorCommand } from './commands/doctor.js'
 import { serveCommand } from './commands/serve.js'
 import { PROGRAM_VERSION } from './version.js'
 
@@ -9,5 +10,6 @@ const program = new Command('unitcell-env')
   .version(PROGRAM_VERSION)
   .addCommand(serveCommand())
   .addCommand(dftCommand())
+  .addCommand(doctorCommand())
 
 await runProgram(program)

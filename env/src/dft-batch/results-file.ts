@@ -12,6 +12,7 @@ export class ResultsFile {
   private appending: Promise<void> = Promise.resolve()
 
   private constructor(
+    readonly path: string,
     private readonly handle: FileHandle,
     /** What was there when the file was opened. */
     readonly records: ReadonlyMap<string, DftRecord>,
@@ -30,7 +31,7 @@ export class ResultsFile {
       const end = content.lastIndexOf(0x0a) + 1
       const records = parse(content.toString('utf8', 0, end), path)
       await handle.truncate(end)
-      return new ResultsFile(handle, records)
+      return new ResultsFile(path, handle, records)
     } catch (error) {
       await handle.close()
       throw error

@@ -13,6 +13,7 @@ export const DFT_ERRORS = {
   bad_results_file: 'a file of results holds something else',
   other_label_set: 'a file of results belongs to other settings or pseudopotentials',
   duplicate_id: 'two crystals have the same id',
+  nothing_to_verify: 'no crystal with a label that can be compared',
 } as const
 
 export type DftErrorCode = keyof typeof DFT_ERRORS

@@ -33,6 +33,7 @@ export {
 } from './pseudopotentials.js'
 export {
   RunFolder,
+  checkWorkFolder,
   type BatchJob,
   defaultWorkFolder,
   findRuns,

@@ -139,7 +139,7 @@ export class DftRunner {
     if (failure) return failure
     const missing = distinctSymbols(structure).filter((symbol) => !this.pseudopotentials.has(symbol))
     if (missing.length > 0) return dftFailure('missing_pseudopotential', missing.join(' '))
-    const electrons = this.electrons(structure)
+    const electrons = this.electrons(structure)!
     const [magnetization] = this.spinStates(electrons)
     const bands = bandCount(this.profile.bands, electrons, magnetization)
     return 2 * bands < electrons + magnetization
@@ -159,7 +159,7 @@ export class DftRunner {
     }
     const failure = this.precheck(structure)
     if (failure) return this.failed(failure, structure)
-    const electrons = this.electrons(structure)
+    const electrons = this.electrons(structure)!
     const results: DftResult[] = []
     for (const magnetization of this.spinStates(electrons)) {
       const result = await this.runSpinState(structure, electrons, magnetization, timeLimitSeconds, options)
@@ -169,12 +169,15 @@ export class DftRunner {
     return best(results)
   }
 
-  /** Valence electrons of a structure whose elements all have a pseudopotential. */
-  private electrons(structure: Structure): number {
-    const counts = new Map(
-      distinctSymbols(structure).map((symbol) => [symbol, this.pseudopotentials.get(symbol).zValence]),
-    )
-    return Array.from(structure.species, (index) => counts.get(SYMBOLS[index])!).reduce((sum, z) => sum + z, 0)
+  /** Valence electrons of a cell; null where an element has no pseudopotential. */
+  electrons(structure: Structure): number | null {
+    let sum = 0
+    for (const element of structure.species) {
+      const symbol = SYMBOLS[element]
+      if (!this.pseudopotentials.has(symbol)) return null
+      sum += this.pseudopotentials.get(symbol).zValence
+    }
+    return sum
   }
 
   /** Total magnetisations to run; 0 is not spin-polarised. */
