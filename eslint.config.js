@@ -9,9 +9,12 @@ const mayImport = {
   evaluation: ['protocol', 'datasets'],
   env: ['protocol', 'datasets', 'evaluation'],
   'agents/network': ['datasets'],
-  'agents/training': ['protocol', 'datasets', 'network'],
+  'agents/retrieval': ['datasets'],
+  'agents/training': ['protocol', 'datasets', 'network', 'retrieval'],
   'agents/random': ['protocol', 'datasets', 'network', 'training'],
-  'agents/cli': ['protocol', 'datasets', 'network', 'training', 'random'],
+  'agents/frequency': ['protocol', 'datasets', 'training'],
+  'agents/nearest-skeleton': ['protocol', 'datasets', 'retrieval', 'training'],
+  'agents/cli': ['protocol', 'datasets', 'network', 'training', 'random', 'frequency', 'nearest-skeleton'],
 }
 
 const floors = Object.entries(mayImport).map(([wing, below]) => ({

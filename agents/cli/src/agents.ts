@@ -6,6 +6,9 @@ import type { AgentModule } from '@unitcell/training'
 /** The agents of the house, loaded when asked for. */
 const AGENTS: Readonly<Record<string, () => Promise<AgentModule>>> = {
   random: () => import('@unitcell/random'),
+  oxygen: async () => (await import('@unitcell/frequency')).oxygen,
+  frequency: async () => (await import('@unitcell/frequency')).frequency,
+  'nearest-skeleton': () => import('@unitcell/nearest-skeleton'),
 }
 
 export const AGENT_NAMES = Object.keys(AGENTS)

@@ -6,6 +6,7 @@ import { AGENT_NAMES, loadAgent } from './agents.js'
 
 interface RunOptions {
   readonly server: string
+  readonly data?: string
   readonly dataset?: string
   readonly split: string
   readonly episodes?: number
@@ -35,6 +36,7 @@ export function runCommand(): Command {
     .description('play every crystal of a split over the wire')
     .argument('<agent>', `${AGENT_NAMES.join(', ')}, or the path of a module that exports createAgent`)
     .requiredOption('--server <url>', 'address of the environment server, e.g. ws://127.0.0.1:8787')
+    .option('--data <dir>', 'data set whose split train the agent may know: a folder, or builtin')
     .option('--dataset <name>', 'data set of the server (default: its first)')
     .option('--split <name>', 'split to play', 'val')
     .option('--episodes <n>', 'number of episodes (default: one for each crystal of the split)', positiveInteger)
@@ -67,8 +69,8 @@ async function run(name: string, options: RunOptions): Promise<void> {
 }
 
 async function playAndReport(name: string, options: RunOptions): Promise<void> {
-  const { dataset, split, seed, target, sites, batch, episodes, out } = options
-  const agent = await (await loadAgent(name)).createAgent({ seed })
+  const { data, dataset, split, seed, target, sites, batch, episodes, out } = options
+  const agent = await (await loadAgent(name)).createAgent({ seed, ...(data !== undefined && { data }) })
   const token = options.token ?? process.env['UNITCELL_TOKEN']
   const client = await connect(options.server, { client: `unitcell-agent ${agent.name}`, ...(token && { token }) })
   try {

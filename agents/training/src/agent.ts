@@ -15,6 +15,8 @@ export interface Agent {
 export interface AgentOptions {
   /** Of everything the agent draws. */
   readonly seed: number
+  /** Data set whose training split the agent may know: a folder, or `builtin`. */
+  readonly data?: string
 }
 
 /** What an agent package exports, and a module of your own for `unitcell-agent run ./my-agent.js`. */

@@ -1,3 +1,5 @@
 export * from './agent.js'
+export * from './agent-error.js'
 export * from './generated-crystal.js'
 export * from './play.js'
+export * from './training-split.js'
