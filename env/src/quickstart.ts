@@ -36,7 +36,9 @@ async function quickstart(): Promise<void> {
     const url = await address(server.stdout)
     console.log(`\n2. unitcell-agent run random: ${EPISODES} episodes over the wire, seed ${SEED}`)
     const episodes = ['--split', 'val', '--episodes', String(EPISODES), '--seed', String(SEED)]
-    await execaNode(AGENT, ['run', 'random', '--server', url, ...episodes, '--out', out], { stdio: 'inherit' })
+    const agent = execaNode(AGENT, ['run', 'random', '--server', url, ...episodes, '--out', out], { stderr: 'inherit' })
+    // Not where it wrote: that folder is temporary.
+    for await (const line of agent) if (!line.startsWith('written to')) console.log(line)
     console.log('\n3. unitcell-eval metrics: the score, beside the paper')
     await execaNode(EVALUATION, ['metrics', out], { stdio: 'inherit' })
   } finally {

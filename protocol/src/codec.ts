@@ -13,6 +13,8 @@ export interface Codec {
 // Records, and typed arrays as extensions, would be msgpackr's own dialect: other languages must read every frame.
 const packr = new Packr({
   useRecords: false,
+  // Maps in their shortest form, as every other encoder writes them: the same message is the same bytes in any language.
+  variableMapSize: true,
   mapsAsObjects: true,
   moreTypes: false,
   encodeUndefinedAsNil: true,
