@@ -1,0 +1,2 @@
+export * from './backend.js'
+export * from './tfjs-q-network.js'
