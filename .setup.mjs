@@ -20,4 +20,5 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtime
   run('npm install --no-save --no-audit --no-fund --loglevel=error')
 } else {
   run('npx --no-install tsc -b')
+  run('node agents/network/native/build.js')
 }

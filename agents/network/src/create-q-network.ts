@@ -1,4 +1,5 @@
 import type { Architecture } from './architecture.js'
+import { NativeNetwork } from './native-network.js'
 import { NetworkError } from './network-error.js'
 import type { BackendName, QNetwork, QNetworkOptions } from './q-network.js'
 
@@ -12,9 +13,7 @@ export interface CreateOptions extends QNetworkOptions {
 
 /** Engines are loaded when asked for: tfjs takes a third of a second. */
 const engines: Readonly<Record<BackendName, (a: Architecture, options: QNetworkOptions) => Promise<QNetwork>>> = {
-  native: async () => {
-    throw new NetworkError('backend_unavailable', 'the native engine is not built', 'use the backend tfjs')
-  },
+  native: async (a, options) => new NativeNetwork(a, options),
   tfjs: async (a, options) => (await import('./tfjs/index.js')).TfjsQNetwork.create(a, options),
 }
 

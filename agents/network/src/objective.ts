@@ -1,7 +1,7 @@
 import { ELEMENT_COUNT, UNFILLED } from '@unitcell/datasets'
 import type { Architecture } from './architecture.js'
-import { NetworkError } from './network-error.js'
-import type { CqlObjective, Losses, Objective } from './q-network.js'
+import { checkObjective } from './objective-check.js'
+import type { Losses, Objective } from './q-network.js'
 
 /** The rows at which an objective needs the network's output: the focus of every graph, then the auxiliary sites. */
 export interface OutputRows {
@@ -12,29 +12,15 @@ export interface OutputRows {
   readonly auxiliaryElements: Uint8Array
 }
 
-/**
- * @throws {NetworkError} `bad_batch` for columns of another length or elements that there are none of, `bad_argument` for
- *   an auxiliary loss that the readout does not have
- */
+/** @throws {NetworkError} `bad_batch` or `bad_argument` (objective-check.ts) */
 export function outputRows(objective: Objective, a: Architecture): OutputRows {
-  const { batch, actions, auxiliary = 0, siteElements } = objective
+  const { batch, auxiliary = 0, siteElements } = objective
+  checkObjective(objective, a)
   const graphs = batch.focus.length
-  column('actions', actions, graphs)
-  actions.forEach((action, g) => {
-    if (action >= ELEMENT_COUNT) bad(`actions[${g}] is ${action}`)
-  })
-  if (objective.kind === 'cql') checkCql(objective, graphs)
-  else if (objective.weights) column('weights', objective.weights, graphs)
   const nodes = Array.from(batch.focus, (site, g) => batch.nodeOffsets[g] + site)
   const auxiliaryGraphs: number[] = []
   const auxiliaryElements: number[] = []
-  if (auxiliary !== 0) {
-    if (a.readout !== 'node') {
-      const fix = 'use the readout node, or no auxiliary loss'
-      throw new NetworkError('bad_argument', 'the auxiliary loss needs outputs at every site', fix)
-    }
-    if (!siteElements) bad('the auxiliary loss needs siteElements')
-    column('siteElements', siteElements, batch.elements.length)
+  if (auxiliary !== 0 && siteElements) {
     for (let g = 0; g < graphs; g++) {
       for (let node = batch.nodeOffsets[g]; node < batch.nodeOffsets[g + 1]; node++) {
         if (batch.elements[node] !== UNFILLED || siteElements[node] >= ELEMENT_COUNT || node === nodes[g]) continue
@@ -49,23 +35,6 @@ export function outputRows(objective: Objective, a: Architecture): OutputRows {
     auxiliaryGraphs: Int32Array.from(auxiliaryGraphs),
     auxiliaryElements: Uint8Array.from(auxiliaryElements),
   }
-}
-
-function checkCql({ rewards, terminal, next }: CqlObjective, graphs: number): void {
-  column('rewards', rewards, graphs)
-  column('terminal', terminal, graphs)
-  const going = terminal.reduce((count, end) => count + (end ? 0 : 1), 0)
-  if ((next?.focus.length ?? 0) !== going) {
-    bad(`next has ${next?.focus.length ?? 0} states for ${going} transitions that are not terminal`)
-  }
-}
-
-function column(name: string, values: ArrayLike<number>, wanted: number): void {
-  if (values.length !== wanted) bad(`${name} has ${values.length} numbers, not ${wanted}`)
-}
-
-function bad(what: string): never {
-  throw new NetworkError('bad_batch', what, 'pack the batch for this network')
 }
 
 /**
