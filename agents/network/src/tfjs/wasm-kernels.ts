@@ -19,6 +19,7 @@ export function mendWasmKernels(): void {
   replace('BatchMatMul', matMulTransposed('BatchMatMul'))
   replace('_FusedMatMul', matMulTransposed('_FusedMatMul'))
   replace('GatherV2', gatherRows)
+  replace('Identity', sharedCopy)
   replace('Softplus', softplus)
   replace('UnsortedSegmentSum', unsortedSegmentSum)
 }
@@ -58,6 +59,12 @@ function transposedCopy(x: tf.TensorInfo): tf.TensorInfo {
   const perm = x.shape.map((_, axis) => axis)
   perm.push(...perm.splice(-2).reverse())
   return runKernel('Transpose', { x }, { perm })
+}
+
+/** The tape keeps a clone of whatever its gradients need: a second name for the same memory, not a copy. */
+const sharedCopy: Kernel = ({ x }, _, backend) => {
+  backend.incRef(x.dataId)
+  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype }
 }
 
 const gatherRows: Kernel = ({ x, indices }, { axis, batchDims }, backend) => {
