@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import type { BandRule, Profile } from './profile.js'
 import type { Cutoffs, PseudopotentialSet } from './pseudopotentials.js'
 
@@ -55,6 +56,44 @@ export function labelSet(
     ),
   }
 }
+
+/** The part of a label set that concerns crystals of these elements; its identity is theirs. */
+export function restrictLabelSet(set: LabelSet, elements: Iterable<string>): LabelSet {
+  const wanted = new Set(elements)
+  const ofWanted = Object.entries(set.pseudopotentials).filter(([symbol]) => wanted.has(symbol))
+  return { ...set, pseudopotentials: Object.fromEntries(ofWanted) }
+}
+
+const ry = z.number().positive()
+const count = z.int().positive()
+
+/** A label set from outside. Fields come out in the order in which `labelSetIdentity` hashes them. */
+export const labelSetSchema: z.ZodType<LabelSet> = z.strictObject({
+  code: z.literal('Quantum Espresso pw.x'),
+  codeVersion: z.string(),
+  functional: z.literal('PBE'),
+  inputVersion: z.int(),
+  cutoffs: z.strictObject({ ecutwfcRy: ry, ecutrhoRy: ry }),
+  bands: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('tight'), empty: count }),
+    z.strictObject({ kind: z.literal('constant'), count }),
+    z.strictObject({
+      kind: z.literal('by-electrons'),
+      steps: z.array(z.strictObject({ maxElectrons: count, count })),
+    }),
+  ]),
+  kGrid: z.tuple([count, count, count]),
+  occupations: z.literal('fixed'),
+  convergenceThresholdRy: ry,
+  mixingBeta: z.number(),
+  maxScfIterations: count,
+  diagonalization: z.literal('david'),
+  magnetizations: z.array(z.int()),
+  pseudopotentials: z.record(
+    z.string(),
+    z.strictObject({ file: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  ),
+})
 
 /**
  * SHA-256, hexadecimal, of a label set; of the part that concerns crystals of these elements where they are given, so

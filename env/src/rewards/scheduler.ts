@@ -25,6 +25,8 @@ interface Waiter {
   readonly onProgress: ((progress: SchedulerProgress) => void) | undefined
   readonly resolve: (result: DftResult) => void
   readonly reject: (error: Error) => void
+  /** The place in the queue that it was told last. */
+  place: number | null
 }
 
 interface Job {
@@ -34,17 +36,28 @@ interface Job {
   /** Order of arrival. */
   readonly number: number
   readonly abort: AbortController
-  running: boolean
+  /** Null while it waits for a slot. */
+  progress: Extract<SchedulerProgress, { state: 'running' }> | null
+  /** Settles when the run has ended; it never rejects. */
+  ended: Promise<void> | null
 }
+
+/** A queue longer than this moves more often than anyone wants to hear: it is told at most every `TELLING_PAUSE_MS`. */
+const LONG_QUEUE = 100
+const TELLING_PAUSE_MS = 200
 
 /**
  * Runs calculations, at most `slots` at a time: a queue with priorities, one run for each distinct key however many wait
- * for it, and none that nobody waits for.
+ * for it, and none that nobody waits for. Callbacks must not throw.
  */
 export class Scheduler {
+  /** Jobs that a new request may join: all but those whose run is being ended. */
   readonly #jobs = new Map<string, Job>()
+  readonly #queue = new Set<Job>()
+  readonly #running = new Set<Job>()
   #arrivals = 0
-  #running = 0
+  #lastTelling = -Infinity
+  #nextTelling: NodeJS.Timeout | null = null
 
   constructor(
     readonly compute: Compute,
@@ -56,7 +69,7 @@ export class Scheduler {
 
   /** Calculations that run, and those that wait. */
   get load(): { readonly running: number; readonly queued: number } {
-    return { running: this.#running, queued: this.#queue().length }
+    return { running: this.#running.size, queued: this.#queue.size }
   }
 
   /**
@@ -65,85 +78,142 @@ export class Scheduler {
    * @throws EvaluationCancelled; DftError where the machine or the set-up is at fault
    */
   request({ key, structure, priority, signal, onProgress }: EvaluationRequest): Promise<DftResult> {
-    if (signal?.aborted) return Promise.reject(new EvaluationCancelled('the evaluation was cancelled'))
+    if (signal?.aborted) return Promise.reject(cancelled())
     const job = this.#jobs.get(key) ?? this.#enqueue(key, structure)
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = { priority, onProgress, resolve, reject }
+    return new Promise<DftResult>((resolve, reject) => {
+      const withdraw = () => this.#withdraw(job, waiter)
+      // A signal may outlive many requests, and must not keep what they have left behind.
+      const settle = () => signal?.removeEventListener('abort', withdraw)
+      const waiter: Waiter = {
+        priority,
+        onProgress,
+        resolve: (result) => (settle(), resolve(result)),
+        reject: (error) => (settle(), reject(error)),
+        place: null,
+      }
       job.waiters.add(waiter)
-      signal?.addEventListener('abort', () => this.#withdraw(job, waiter), { once: true })
+      signal?.addEventListener('abort', withdraw, { once: true })
+      if (job.progress) onProgress?.(job.progress)
       this.#startNext()
-      this.#tellPlaces()
+      this.#queueChanged()
     })
   }
 
   /** Ends all runs and fails all requests; settles when no run is left. */
   async stop(): Promise<void> {
-    const jobs = [...this.#jobs.values()]
+    const jobs = [...this.#running, ...this.#queue]
     for (const job of jobs) for (const waiter of [...job.waiters]) this.#withdraw(job, waiter)
-    while (this.#running > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    if (this.#nextTelling) clearTimeout(this.#nextTelling)
+    this.#nextTelling = null
+    await Promise.all(jobs.map((job) => job.ended))
   }
 
   #enqueue(key: string, structure: Structure): Job {
-    const abort = new AbortController()
-    const job = { key, structure, waiters: new Set<Waiter>(), number: this.#arrivals++, abort, running: false }
+    const job: Job = {
+      key,
+      structure,
+      waiters: new Set<Waiter>(),
+      number: this.#arrivals++,
+      abort: new AbortController(),
+      progress: null,
+      ended: null,
+    }
     this.#jobs.set(key, job)
+    this.#queue.add(job)
     return job
   }
 
   #withdraw(job: Job, waiter: Waiter): void {
     if (!job.waiters.delete(waiter)) return
-    waiter.reject(new EvaluationCancelled('the evaluation was cancelled'))
+    waiter.reject(cancelled())
     if (job.waiters.size > 0) return
-    // A new request of the same key must not join a run that is being ended.
-    if (this.#jobs.get(job.key) === job) this.#jobs.delete(job.key)
+    this.#forget(job)
+    this.#queue.delete(job)
     job.abort.abort()
-    this.#tellPlaces()
+    this.#queueChanged()
+  }
+
+  /** A new request of the key begins a job of its own. */
+  #forget(job: Job): void {
+    if (this.#jobs.get(job.key) === job) this.#jobs.delete(job.key)
   }
 
   /** The queue in the order in which it will be served. */
-  #queue(): Job[] {
-    const urgency = (job: Job) => ([...job.waiters].some((waiter) => waiter.priority === 'interactive') ? 0 : 1)
-    return [...this.#jobs.values()]
-      .filter((job) => !job.running)
-      .sort((a, b) => urgency(a) - urgency(b) || a.number - b.number)
+  #inOrder(): Job[] {
+    return [...this.#queue].sort((a, b) => urgency(a) - urgency(b) || a.number - b.number)
   }
 
   #startNext(): void {
-    if (this.#running >= this.slots) return
-    for (const job of this.#queue().slice(0, this.slots - this.#running)) void this.#run(job)
+    const free = this.slots - this.#running.size
+    if (free <= 0 || this.#queue.size === 0) return
+    for (const job of this.#inOrder().slice(0, free)) this.#start(job)
   }
 
+  #start(job: Job): void {
+    this.#queue.delete(job)
+    this.#running.add(job)
+    job.progress = { state: 'running', iteration: null, estimatedAccuracyRy: null, elapsedSeconds: 0 }
+    tell(job, job.progress)
+    job.ended = this.#run(job)
+  }
+
+  /** Runs a job to its end; never rejects. */
   async #run(job: Job): Promise<void> {
-    job.running = true
-    this.#running++
     const started = performance.now()
-    this.#tell(job, { state: 'running', iteration: null, estimatedAccuracyRy: null, elapsedSeconds: 0 })
     try {
       const result = await this.compute(job.structure, {
         key: job.key,
         signal: job.abort.signal,
         onProgress: ({ iteration, estimatedAccuracyRy }) => {
           const elapsedSeconds = (performance.now() - started) / 1000
-          this.#tell(job, { state: 'running', iteration, estimatedAccuracyRy, elapsedSeconds })
+          job.progress = { state: 'running', iteration, estimatedAccuracyRy, elapsedSeconds }
+          tell(job, job.progress)
         },
       })
       for (const waiter of job.waiters) waiter.resolve(result)
     } catch (error) {
       for (const waiter of job.waiters) waiter.reject(error as Error)
-    } finally {
-      job.waiters.clear()
-      if (this.#jobs.get(job.key) === job) this.#jobs.delete(job.key)
-      this.#running--
-      this.#startNext()
-      this.#tellPlaces()
     }
+    job.waiters.clear()
+    this.#forget(job)
+    this.#running.delete(job)
+    this.#startNext()
+    this.#queueChanged()
   }
 
-  #tell(job: Job, progress: SchedulerProgress): void {
-    for (const { onProgress } of job.waiters) onProgress?.(progress)
+  /** Tells places: at once, or where the queue is long and was told just now, a little later. */
+  #queueChanged(): void {
+    if (this.#queue.size === 0 || this.#nextTelling) return
+    const pause = this.#lastTelling + TELLING_PAUSE_MS - performance.now()
+    if (pause <= 0 || this.#queue.size <= LONG_QUEUE) return this.#tellPlaces()
+    this.#nextTelling = setTimeout(() => {
+      this.#nextTelling = null
+      this.#tellPlaces()
+    }, pause)
   }
 
   #tellPlaces(): void {
-    this.#queue().forEach((job, i) => this.#tell(job, { state: 'queued', place: i + 1 }))
+    this.#inOrder().forEach((job, i) => {
+      for (const waiter of job.waiters) {
+        if (waiter.place === i + 1) continue
+        waiter.place = i + 1
+        waiter.onProgress?.({ state: 'queued', place: i + 1 })
+      }
+    })
+    this.#lastTelling = performance.now()
   }
+}
+
+function cancelled(): EvaluationCancelled {
+  return new EvaluationCancelled('the evaluation was cancelled')
+}
+
+/** 0: somebody waits at a screen. */
+function urgency(job: Job): 0 | 1 {
+  for (const { priority } of job.waiters) if (priority === 'interactive') return 0
+  return 1
+}
+
+function tell(job: Job, progress: SchedulerProgress): void {
+  for (const { onProgress } of job.waiters) onProgress?.(progress)
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { EvaluationCancelled, Scheduler, type Compute, type DftResult, type SchedulerProgress } from '@unitcell/env'
 import { describe, expect, test } from 'vitest'
 
@@ -145,5 +146,43 @@ describe('the scheduler', () => {
     await failed
     expect(bench.aborted).toEqual(['a'])
     expect(scheduler.load).toEqual({ running: 0, queued: 0 })
+  })
+
+  test('does not tell the places of a long queue again for every request that joins it', async () => {
+    const bench = new Bench()
+    const scheduler = new Scheduler(bench.compute, 1)
+    let told = 0
+    const onProgress = () => told++
+    const waiting = Array.from({ length: 10_000 }, (_, i) =>
+      request(scheduler, `crystal ${i}`, { onProgress, priority: 'interactive' }).catch(() => null),
+    )
+    await scheduler.stop()
+    await Promise.all(waiting)
+    // Fifty million if each request moved everybody; twenty rounds would be a very slow machine.
+    expect(told).toBeLessThan(200_000)
+  })
+
+  test('leaves nothing behind on a signal that outlives its requests', async () => {
+    const bench = new Bench()
+    const scheduler = new Scheduler(bench.compute, 1)
+    const { signal } = new AbortController()
+    for (let i = 0; i < 20; i++) {
+      const one = request(scheduler, 'a', { signal })
+      await bench.finish('a')
+      await one
+    }
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  test('tells who joins a running calculation how far it is, at once', async () => {
+    const bench = new Bench()
+    const scheduler = new Scheduler(bench.compute, 1)
+    const first = request(scheduler, 'a')
+    bench.report('a', 7)
+    const told: SchedulerProgress[] = []
+    const second = request(scheduler, 'a', { onProgress: (progress) => told.push(progress) })
+    expect(told).toMatchObject([{ state: 'running', iteration: 7, estimatedAccuracyRy: 0.1 }])
+    await bench.finish('a')
+    await Promise.all([first, second])
   })
 })
