@@ -19,7 +19,7 @@ export class NetworkError extends Error {
 
   constructor(
     readonly code: NetworkErrorCode,
-    what: string,
+    readonly what: string,
     fix: string,
   ) {
     super(`${what} (${fix})`)

@@ -3,6 +3,7 @@ import { adamStep, globalNorm } from '../adam.js'
 import { checkArchitecture, type Architecture } from '../architecture.js'
 import { checkBatch, type GraphBatch } from '../batch.js'
 import { NetworkError } from '../network-error.js'
+import { checkUpdate, checkValues } from '../objective-check.js'
 import { evaluateObjective, outputRows, rowMaxima } from '../objective.js'
 import { initialParameters, parameterLayout } from '../parameters.js'
 import type {
@@ -22,6 +23,8 @@ import { graphTensors } from './graph-tensors.js'
 export interface TfjsOptions extends QNetworkOptions {
   /** Default: the fastest that works here. */
   readonly device?: TfjsDevice
+  /** Why not another engine; added to `backend.detail`. */
+  readonly reason?: string
 }
 
 const NONE = new Float32Array(0)
@@ -40,9 +43,14 @@ export class TfjsQNetwork implements QNetwork {
   readonly #tensors = new Map<NetworkCopy, tf.Tensor[]>()
 
   /** @throws {NetworkError} `bad_architecture`, `backend_unavailable` */
-  static async create(architecture: Architecture, { seed = 0, device }: TfjsOptions = {}): Promise<TfjsQNetwork> {
+  static async create(
+    architecture: Architecture,
+    { seed = 0, device, reason }: TfjsOptions = {},
+  ): Promise<TfjsQNetwork> {
     checkArchitecture(architecture)
-    return new TfjsQNetwork(architecture, seed, await startTfjs(device))
+    const { device: started, detail } = await startTfjs(device)
+    const reasons = reason === undefined ? detail : `${detail}; ${reason}`
+    return new TfjsQNetwork(architecture, seed, { device: started, detail: reasons })
   }
 
   private constructor(
@@ -90,6 +98,7 @@ export class TfjsQNetwork implements QNetwork {
   }
 
   async step(objective: Objective, update: Update): Promise<StepResult> {
+    checkUpdate(update)
     await this.#ready()
     const { losses, gradient } = this.#gradient(objective)
     const gradientNorm = globalNorm(gradient)
@@ -108,7 +117,7 @@ export class TfjsQNetwork implements QNetwork {
 
   setParameters(values: Float32Array, copy: NetworkCopy = 'online'): void {
     this.#refuseDisposed()
-    this.#checkLength(values, 'parameters')
+    checkValues('parameters', values, this.layout.size)
     this.#state[copy].set(values)
     this.#forget()
   }
@@ -128,7 +137,7 @@ export class TfjsQNetwork implements QNetwork {
   setTrainingState(state: TrainingState): void {
     this.#refuseDisposed()
     for (const part of ['online', 'target', 'firstMoment', 'secondMoment'] as const) {
-      this.#checkLength(state[part], part)
+      checkValues(part, state[part], this.layout.size)
     }
     if (!(Number.isSafeInteger(state.steps) && state.steps >= 0)) {
       throw new NetworkError('bad_argument', `the number of steps is ${state.steps}`, 'give a whole number')
@@ -161,10 +170,8 @@ export class TfjsQNetwork implements QNetwork {
 
   #gradient(objective: Objective): { losses: Losses; gradient: Float32Array } {
     const { batch, dropoutSeed } = objective
-    checkBatch(batch, this.architecture)
     const rows = outputRows(objective, this.architecture)
     const next = objective.kind === 'cql' ? objective.next : null
-    if (next) checkBatch(next, this.architecture)
     const nextValues = next ? rowMaxima(this.#outputs(next, 'target', focusNodes(next))) : NONE
     const tensors = this.#parameterTensors('online')
     let losses: Losses
@@ -217,13 +224,6 @@ export class TfjsQNetwork implements QNetwork {
   #refuseDisposed(): void {
     if (!this.#isDisposed) return
     throw new NetworkError('disposed', 'this network was disposed of', 'create another one')
-  }
-
-  #checkLength(values: Float32Array, what: string): void {
-    const { size } = this.layout
-    if (values.length === size) return
-    const fix = 'give those of a network of the same architecture'
-    throw new NetworkError('bad_argument', `${what}: ${values.length} numbers for a network of ${size}`, fix)
   }
 }
 
