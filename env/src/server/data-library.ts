@@ -1,4 +1,4 @@
-import type { CrystalDataSet } from '@unitcell/datasets'
+import type { CrystalDataSet, CrystalShard } from '@unitcell/datasets'
 import { ProtocolError, type Result } from '@unitcell/protocol'
 import { CrystalLibrary } from '../mdp/crystal-library.js'
 import type { Evaluator } from '../mdp/evaluation.js'
@@ -17,9 +17,19 @@ export interface Shelf {
 function summarize(dataset: CrystalDataSet): DataSetSummary {
   const { name, hash, manifest } = dataset
   const splits = Object.entries(manifest.splits).map(
-    ([split, { crystals, sites }]) => [split, { crystals, sites }] as const,
+    ([split, { crystals, sites }]) => [split, { crystals, sites, ...largest(dataset.split(split)) }] as const,
   )
   return { name, hash, splits: Object.fromEntries(splits), label_set: manifest.label_set_sha256 }
+}
+
+/** Sizes that hold every crystal of a split; 0 of an empty one. */
+function largest(crystals: CrystalShard): { max_sites: number; max_edges: number } {
+  let [sites, edges] = [0, 0]
+  for (let index = 0; index < crystals.count; index++) {
+    sites = Math.max(sites, crystals.siteCount(index))
+    edges = Math.max(edges, crystals.graph(index).distances.length)
+  }
+  return { max_sites: sites, max_edges: edges }
 }
 
 /** The data sets of a server, by name. */

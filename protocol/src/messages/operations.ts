@@ -31,7 +31,15 @@ const datasetSummary = z
   .strictObject({
     name: z.string(),
     hash: z.string().meta({ description: 'sha256 over the content' }),
-    splits: z.record(z.string(), z.strictObject({ crystals: z.int(), sites: z.int() })),
+    splits: z.record(
+      z.string(),
+      z.strictObject({
+        crystals: z.int(),
+        sites: z.int(),
+        max_sites: z.int().meta({ description: 'of the largest crystal: the size of padded arrays' }),
+        max_edges: z.int().meta({ description: 'the same for edges' }),
+      }),
+    ),
     label_set: z.string().nullable().meta({ description: 'identity of the settings behind the labels' }),
   })
   .meta({ id: 'Dataset' })
