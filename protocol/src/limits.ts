@@ -13,11 +13,17 @@ export interface Limits {
   readonly handles_per_session: number
   /** Environments in all handles of a session together. */
   readonly environments_per_session: number
-  /** Requests waiting for their answer in a session. */
+  /** Requests of a session that were accepted and wait for their answer. */
   readonly requests_in_flight: number
+  /** Evaluations of a session that are not known yet, those of deferred rewards included. */
+  readonly evaluations_in_flight: number
+  /** Deferred evaluations that a session remembers after their end. */
+  readonly evaluations_kept: number
+  /** Least time between two messages of progress to one request. */
+  readonly progress_seconds: number
   /** Episodes started per second in a session, averaged over ten seconds. */
   readonly episodes_per_second: number
-  /** Answers kept to be given again after a lost connection. */
+  /** Answers given at once that are kept to be given again after a lost connection; those given late are all kept. */
   readonly answers_kept: number
   /** How long a session outlives its connection. */
   readonly session_grace_seconds: number
@@ -33,7 +39,10 @@ export const DEFAULT_LIMITS: Limits = {
   sessions: 1024,
   handles_per_session: 256,
   environments_per_session: 4096,
-  requests_in_flight: 64,
+  requests_in_flight: 256,
+  evaluations_in_flight: 4096,
+  evaluations_kept: 4096,
+  progress_seconds: 0.5,
   episodes_per_second: 1_000_000,
   answers_kept: 64,
   session_grace_seconds: 600,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ERRORS } from './errors.js'
 import { failure, requestId } from './messages/common.js'
+import { accepted, EVENTS, progressed } from './messages/evaluation.js'
 import { OPERATIONS, OPERATION_NAMES, REQUESTS } from './messages/operations.js'
 import { PROTOCOL_VERSION, SUBPROTOCOLS } from './version.js'
 
@@ -9,8 +10,8 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
 }
 
 /**
- * The published description of the wire: JSON Schema (2020-12) of every request and answer as the JSON subprotocol writes
- * them, and the table of errors. Generated from the schemas that validate, so it cannot fall behind them.
+ * The published description of the wire: JSON Schema (2020-12) of every request, answer and event as the JSON subprotocol
+ * writes them, and the table of errors. Generated from the schemas that validate, so it cannot fall behind them.
  */
 export function protocolSchema(): object {
   const operations = OPERATION_NAMES.map((op) => {
@@ -22,7 +23,10 @@ export function protocolSchema(): object {
     version: PROTOCOL_VERSION,
     subprotocols: Object.values(SUBPROTOCOLS),
     operations: Object.fromEntries(operations),
+    accepted: jsonSchema(accepted, 'output'),
+    progress: jsonSchema(progressed, 'output'),
     failure: jsonSchema(failure, 'output'),
+    events: Object.fromEntries(Object.entries(EVENTS).map(([name, event]) => [name, jsonSchema(event, 'output')])),
     errors: Object.fromEntries(
       Object.entries(ERRORS).map(([code, [retryable, meaning]]) => [code, { retryable, meaning }]),
     ),

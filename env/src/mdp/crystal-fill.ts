@@ -1,12 +1,26 @@
 import { randomInt } from 'node:crypto'
 import { ELEMENT_COUNT } from '@unitcell/datasets'
-import { ProtocolError, toNdArray, type EnvironmentOptions, type NdArray, type Result } from '@unitcell/protocol'
+import {
+  ProtocolError,
+  toNdArray,
+  type EnvironmentOptions,
+  type NdArray,
+  type Outcome,
+  type Result,
+} from '@unitcell/protocol'
 import { ActionMask } from './action-mask.js'
 import { CrystalChoice } from './crystal-choice.js'
 import type { CrystalLibrary } from './crystal-library.js'
 import { Episode } from './episode.js'
-import type { Evaluator } from './evaluation.js'
-import { describeEnding, describeEndings, describeStart, describeStarts, type Ending } from './episode-info.js'
+import type { Evaluation, Evaluator, SkeletonSource } from './evaluation.js'
+import {
+  describeEnding,
+  describeEndings,
+  describeStart,
+  describeStarts,
+  type Deferred,
+  type Ending,
+} from './episode-info.js'
 import { observeAll, observeOne } from './observation.js'
 import type { PreparedCrystal } from './prepared-crystal.js'
 import { draw, stream, type RandomGenerator } from './randomness.js'
@@ -27,6 +41,25 @@ export interface ResetRequest {
   readonly crystals: ReadonlyMap<number, PreparedCrystal>
   /** Where `select: sequential` goes on; undefined: where it was. */
   readonly start?: number | undefined
+}
+
+/** A crystal that a step would fill to its end, and whose evaluation must be calculated first. */
+export interface MissingEvaluation {
+  readonly env: number
+  readonly skeleton: SkeletonSource
+  /** The filling, in the site order of `skeleton`. */
+  readonly species: Uint8Array
+  /** What follows from the evaluation; the step has to be complete by then. */
+  readonly judge: (evaluation: Evaluation) => { readonly reward: number; readonly outcome: Outcome }
+}
+
+/** A step that lacks evaluations. Nothing has changed, and nothing does before it is completed. */
+export class OpenStep {
+  constructor(
+    readonly missing: readonly MissingEvaluation[],
+    /** Carries the step out. Takes the evaluations of `missing`, in their order, or what stands for them. */
+    readonly complete: (evaluations: readonly (Evaluation | Deferred)[]) => StepResult,
+  ) {}
 }
 
 /** One of the environments of a handle. */
@@ -95,10 +128,50 @@ export class CrystalFill {
    * One action per environment.
    *
    * @param actions element indices; those of environments that a step only resets are ignored
+   * @returns an open step where the evaluation of a filled crystal is not known at once
    * @throws ProtocolError `invalid_action`, `masked_action`, `reset_needed`, `episode_over`: nothing has changed then
    */
-  step(actions: ArrayLike<number>): StepResult {
+  step(actions: ArrayLike<number>): StepResult | OpenStep {
     this.#validate(actions)
+    // Judged before anything changes, so that a step is whole or not at all however long an evaluation takes.
+    const evaluations: (Evaluation | null)[] = []
+    let isOpen = false
+    for (let env = 0; env < this.size; env++) {
+      const { episode, awaitsReset } = this.#slots[env]
+      if (awaitsReset || !episode!.isLast) continue
+      const known = this.evaluator.lookup(episode!.crystal.source, episode!.listedFillingWith(actions[env]))
+      if (known === null) isOpen = true
+      evaluations.push(known)
+    }
+    return isOpen ? this.#open(Array.from(actions), evaluations) : this.#advance(actions, evaluations as Evaluation[])
+  }
+
+  #open(actions: readonly number[], known: readonly (Evaluation | null)[]): OpenStep {
+    const told = this.options.reveal === 'end'
+    const ending = this.#slots.flatMap(({ episode, awaitsReset }, env) =>
+      !awaitsReset && episode!.isLast ? [{ env, episode: episode! }] : [],
+    )
+    const missing = ending
+      .filter((_, i) => known[i] === null)
+      .map(({ env, episode }): MissingEvaluation => {
+        const judge = (evaluation: Evaluation) => {
+          const ending = judged(episode, evaluation)
+          return { reward: ending.reward, outcome: describeEnding(ending, told) }
+        }
+        const { source: skeleton } = episode.crystal
+        return { env, skeleton, species: episode.listedFillingWith(actions[env]), judge }
+      })
+    return new OpenStep(missing, (evaluations) => {
+      const found = evaluations.values()
+      return this.#advance(
+        actions,
+        known.map((evaluation) => evaluation ?? found.next().value!),
+      )
+    })
+  }
+
+  /** @param evaluations of the crystals that this step fills to their end, in the order of the environments */
+  #advance(actions: ArrayLike<number>, evaluations: readonly (Evaluation | Deferred)[]): StepResult {
     const { size } = this
     const rewards = new Float64Array(size)
     const terminated = new Uint8Array(size)
@@ -115,7 +188,7 @@ export class CrystalFill {
       const episode = slot.episode!
       episode.fill(actions[env])
       if (!episode.isOver) continue
-      const ending = this.#finish(episode)
+      const ending = judged(episode, evaluations[endings.length])
       rewards[env] = ending.reward
       terminated[env] = 1
       ended.push(env)
@@ -130,7 +203,8 @@ export class CrystalFill {
     const observation = this.#observe(started)
     const info = this.#info(started, endings, ended)
     if (!this.isVector) {
-      return { observation, reward: rewards[0], terminated: terminated[0] === 1, truncated: false, info }
+      const reward = Number.isNaN(rewards[0]) ? null : rewards[0]
+      return { observation, reward, terminated: terminated[0] === 1, truncated: false, info }
     }
     return {
       observation,
@@ -229,16 +303,6 @@ export class CrystalFill {
     }
   }
 
-  /** Judges the filled crystal of an episode. */
-  #finish(episode: Episode): Ending {
-    const evaluation = this.evaluator.lookup(episode.crystal.source, episode.listedFilling())
-    if (evaluation === null) throw new Error('rewards that must be calculated are not deferred yet')
-    if (evaluation.status === 'failed')
-      return { episode, evaluation, reward: episode.reward.failure, failure: evaluation.failure }
-    const { value, failure } = terminalReward(evaluation.labels, episode.reward)
-    return { episode, evaluation, reward: value, failure }
-  }
-
   #observe(started: readonly number[]): Observation {
     const full = this.options.observe === 'full'
     if (!this.isVector) return observeOne(this.#slots[0].episode!, this.options, full || started.length > 0)
@@ -267,4 +331,13 @@ export class CrystalFill {
     this.#slots.forEach(({ episode, mask }, env) => masks.set(mask.at(episode!.elements), env * ELEMENT_COUNT))
     return toNdArray('bool', masks, this.isVector ? [this.size, ELEMENT_COUNT] : [ELEMENT_COUNT])
   }
+}
+
+/** The end of an episode whose crystal was evaluated. */
+function judged(episode: Episode, evaluation: Evaluation | Deferred): Ending {
+  if (evaluation.status === 'deferred') return { episode, evaluation, reward: NaN, failure: null }
+  if (evaluation.status === 'failed')
+    return { episode, evaluation, reward: episode.reward.failure, failure: evaluation.failure }
+  const { value, failure } = terminalReward(evaluation.labels, episode.reward)
+  return { episode, evaluation, reward: value, failure }
 }

@@ -12,10 +12,17 @@ import type { Episode } from './episode.js'
 import type { Evaluation } from './evaluation.js'
 import type { Failure } from './reward.js'
 
+/** Stands for an evaluation that comes later, under this number. */
+export interface Deferred {
+  readonly status: 'deferred'
+  readonly number: number
+}
+
 /** An episode that is over, and how its crystal was judged. */
 export interface Ending {
   readonly episode: Episode
-  readonly evaluation: Evaluation
+  readonly evaluation: Evaluation | Deferred
+  /** NaN while it is deferred. */
   readonly reward: number
   readonly failure: Failure | null
 }
@@ -46,7 +53,8 @@ export function describeEnding({ episode, evaluation, failure }: Ending, told: b
   const truth = told ? episode.trueElements() : null
   return {
     failure,
-    source: evaluation.source,
+    source: sourceOf(evaluation),
+    evaluation: evaluation.status === 'deferred' ? evaluation.number : null,
     total_energy_ry: labels?.totalEnergyRy ?? null,
     band_gap_ev: labels?.bandGapEv ?? null,
     formation_energy_ev_per_atom: labels?.formationEnergyEvPerAtom ?? null,
@@ -69,7 +77,8 @@ export function describeEndings(endings: readonly Ending[], envs: Int32Array, to
     env: toNdArray('int32', envs),
     failures,
     failure: toNdArray('int32', failure),
-    source: endings.map((ending) => ending.evaluation.source),
+    source: endings.map((ending) => sourceOf(ending.evaluation)),
+    evaluation: int32(endings, ({ evaluation }) => (evaluation.status === 'deferred' ? evaluation.number : 0)),
     total_energy_ry: float64(labels, (one) => one?.totalEnergyRy ?? NaN),
     band_gap_ev: float64(labels, (one) => one?.bandGapEv ?? NaN),
     formation_energy_ev_per_atom: float64(labels, (one) => one?.formationEnergyEvPerAtom ?? NaN),
@@ -88,8 +97,12 @@ export function describeEndings(endings: readonly Ending[], envs: Int32Array, to
   }
 }
 
-function labelsOf(evaluation: Evaluation): Labels | null {
+function labelsOf(evaluation: Evaluation | Deferred): Labels | null {
   return evaluation.status === 'evaluated' ? evaluation.labels : null
+}
+
+function sourceOf(evaluation: Evaluation | Deferred): string | null {
+  return evaluation.status === 'deferred' ? null : evaluation.source
 }
 
 /** Place of a failure in the list, which grows by one where it is new. */

@@ -60,10 +60,16 @@ export class Episode {
     this.step++
   }
 
-  /** The filling in the site order of the source crystal. */
-  listedFilling(): Uint8Array {
+  /** Whether the next filling ends it. */
+  get isLast(): boolean {
+    return this.step === this.graph.sites - 1
+  }
+
+  /** What the crystal would be with this element on the focus site, in the site order of the source crystal. */
+  listedFillingWith(element: number): Uint8Array {
     const filling = new Uint8Array(this.elements.length)
     for (let k = 0; k < filling.length; k++) filling[this.#listedSite[k]] = this.elements[k]
+    filling[this.#listedSite[this.focus]] = element
     return filling
   }
 

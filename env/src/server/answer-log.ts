@@ -1,4 +1,5 @@
-type Frame = Uint8Array | string
+/** A message as it goes over the wire. */
+export type Frame = Uint8Array | string
 
 interface Entry {
   readonly request: Uint8Array

@@ -1,8 +1,9 @@
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { SYMBOLS } from '@unitcell/datasets'
 import {
   CODECS,
   majorOf,
+  MAY_WAIT,
   parseRequest,
   PROTOCOL_VERSION,
   ProtocolError,
@@ -12,9 +13,14 @@ import {
   type Result,
 } from '@unitcell/protocol'
 import type { WebSocket } from 'ws'
+import type { Frame } from './answer-log.js'
+import { Call } from './call.js'
 import type { Logger } from './logger.js'
+import { requestError } from './request-error.js'
 import { ENVIRONMENT, type SessionRequest } from './session.js'
-import type { SessionRecord, SessionStore } from './session-store.js'
+import type { SessionRecord } from './session-record.js'
+import type { SessionStore } from './session-store.js'
+import type { Outcome } from './turns.js'
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
@@ -30,8 +36,6 @@ const RESUMED_ELSEWHERE = 4001
 
 /** Bytes waiting to be sent at which reading stops until the client has caught up. */
 const HIGH_WATER_BYTES = 8 << 20
-
-type Frame = Uint8Array | string
 
 /** One socket: frames in, frames out, and the session it serves once greeted. */
 export class Connection {
@@ -56,17 +60,20 @@ export class Connection {
     try {
       const message = this.#decode(data, isBinary)
       id = readId(message)
-      const kept = id === null ? undefined : this.#record?.answers.find(id, data)
-      if (kept === 'conflict')
-        throw new ProtocolError('duplicate_id', `id ${JSON.stringify(id)} was used for another request`)
-      if (kept !== undefined) return this.#send(kept)
+      const record = this.#record
+      const known = id === null ? undefined : record?.recall(id, data)
+      if (known === 'waiting') return record!.accept(id!)
+      if (known !== undefined) return this.#send(known)
       const request = parseRequest(message)
-      const greeted = this.#record
-      const result = this.#answer(request)
-      const frame = this.#codec.encode({ id: request.id, ok: true, result })
+      if (MAY_WAIT.has(request.op)) record?.requireRoom()
+      const call = new Call()
+      const outcome = this.#answer(request, call)
+      if (outcome instanceof Promise) return record!.await(request.id, data, call, outcome)
+      const frame = this.#codec.encode({ id: request.id, ok: true, result: outcome })
       // Sent first: the client goes on while the answer is kept.
       this.#send(frame)
-      greeted?.answers.keep(request.id, data, frame)
+      record?.keep(request.id, data, frame)
+      if (request.op === 'hello') this.#record!.catchUp()
       if (request.op === 'close' && request.handle === undefined) this.#end()
     } catch (error) {
       this.#fail(id, data, error)
@@ -89,10 +96,18 @@ export class Connection {
     }
   }
 
-  #answer(request: Request): object {
+  #answer(request: Request, call: Call): Outcome {
     if (request.op === 'hello') return this.#greet(request)
     if (this.#record === null) throw new ProtocolError('hello_required', `${request.op} before hello`)
-    return this.#record.session.answer(request satisfies SessionRequest)
+    if (request.op === 'cancel') return this.#cancel(request, this.#record)
+    return this.#record.session.answer(request satisfies SessionRequest, call)
+  }
+
+  #cancel({ request, evaluation }: Request<'cancel'>, record: SessionRecord): Result<'cancel'> {
+    if ((request === undefined) === (evaluation === undefined)) {
+      throw new ProtocolError('invalid_message', 'cancel: either request or evaluation is needed')
+    }
+    return { cancelled: request !== undefined ? record.cancel(request) : record.session.cancelEvaluation(evaluation!) }
   }
 
   #greet(request: Request<'hello'>): Result<'hello'> {
@@ -107,10 +122,14 @@ export class Connection {
       throw new ProtocolError('unauthorized', request.token === undefined ? 'a token is needed' : 'the token is wrong')
     }
     const record = request.resume === undefined ? sessions.open() : sessions.resume(request.resume)
-    record.disconnect = (reason) => {
-      this.#record = null
-      this.socket.close(RESUMED_ELSEWHERE, reason)
-    }
+    record.attach({
+      codec: this.#codec,
+      send: (frame) => this.#send(frame),
+      disconnect: (reason) => {
+        this.#record = null
+        this.socket.close(RESUMED_ELSEWHERE, reason)
+      },
+    })
     this.#record = record
     return {
       protocol: PROTOCOL_VERSION,
@@ -126,18 +145,11 @@ export class Connection {
   }
 
   #fail(id: number | string | null, data: Buffer, error: unknown): void {
-    const known = error instanceof ProtocolError ? error : this.#report(error)
+    const known = requestError(error, this.context.logger)
     const frame = this.#codec.encode({ id, ok: false, error: known.toBody() })
     const repeats = known.retryable || known.code === 'duplicate_id'
-    if (id !== null && !repeats) this.#record?.answers.keep(id, data, frame)
+    if (id !== null && !repeats) this.#record?.keep(id, data, frame)
     this.#send(frame)
-  }
-
-  /** An error nobody foresaw: its text goes into the log only. */
-  #report(error: unknown): ProtocolError {
-    const report = randomUUID()
-    this.context.logger.error({ report, error: error instanceof Error ? error.stack : String(error) }, 'internal error')
-    return new ProtocolError('internal', `the server failed; its log has the details under ${report}`, { report })
   }
 
   #send(frame: Frame): void {

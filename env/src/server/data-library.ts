@@ -2,7 +2,6 @@ import type { CrystalDataSet, CrystalShard } from '@unitcell/datasets'
 import { ProtocolError, type Result } from '@unitcell/protocol'
 import { CrystalLibrary } from '../mdp/crystal-library.js'
 import type { Evaluator } from '../mdp/evaluation.js'
-import { RecordedLabels } from '../rewards/recorded-labels.js'
 import { ServerError } from './server-error.js'
 
 export type DataSetSummary = Result<'datasets'>['datasets'][number]
@@ -36,7 +35,8 @@ function largest(crystals: CrystalShard): { max_sites: number; max_edges: number
 export class DataLibrary {
   readonly #shelves = new Map<string, Shelf>()
 
-  constructor(datasets: readonly CrystalDataSet[]) {
+  /** @param evaluatorOf who judges fillings of the crystals of a data set */
+  constructor(datasets: readonly CrystalDataSet[], evaluatorOf: (dataset: CrystalDataSet) => Evaluator) {
     for (const dataset of datasets) {
       if (this.#shelves.has(dataset.name))
         throw new ServerError(
@@ -46,7 +46,7 @@ export class DataLibrary {
         )
       this.#shelves.set(dataset.name, {
         library: new CrystalLibrary(dataset),
-        evaluator: new RecordedLabels(dataset),
+        evaluator: evaluatorOf(dataset),
         summary: summarize(dataset),
       })
     }

@@ -1,9 +1,13 @@
 import { fromNdArray, isNdArray, ProtocolError, type EnvironmentOptions, type Request } from '@unitcell/protocol'
-import { CrystalFill, type ResetResult, type StepResult } from '../mdp/crystal-fill.js'
+import { CrystalFill, OpenStep, type ResetResult, type StepResult } from '../mdp/crystal-fill.js'
 import { prepare, type CrystalReference } from '../mdp/crystal-library.js'
 import type { PreparedCrystal } from '../mdp/prepared-crystal.js'
+import type { Call } from './call.js'
 import type { Shelf } from './data-library.js'
+import { describeProgress } from './evaluation-messages.js'
 import { readInlineStructure } from './inline-structure.js'
+import type { SessionEvaluations } from './session-evaluations.js'
+import { Turns } from './turns.js'
 
 type ResetOptions = NonNullable<Request<'reset'>['options']>
 
@@ -21,6 +25,8 @@ function complete(options: Request<'make'>['options'], shelf: Shelf, isVector: b
 /** What a handle of the wire stands for: an environment, and the reading of requests to it. */
 export class EnvironmentHandle {
   readonly environment: CrystalFill
+  /** Its requests, one after the other. */
+  readonly turns = new Turns()
 
   /** @throws ProtocolError `invalid_options`, `unknown_split` */
   constructor(
@@ -46,9 +52,52 @@ export class EnvironmentHandle {
     return environment.reset({ seeds, which: chosen, crystals, start: options.start }, next)
   }
 
-  /** @throws ProtocolError */
-  step(actions: Request<'step'>['actions']): StepResult {
-    return this.environment.step(this.#actions(actions))
+  /**
+   * A step; a promise where its rewards must be calculated, and the environment is to wait for them.
+   *
+   * @throws ProtocolError
+   */
+  step(
+    { handle, actions }: Request<'step'>,
+    call: Call,
+    evaluations: SessionEvaluations,
+  ): StepResult | Promise<StepResult> {
+    const step = this.environment.step(this.#actions(actions))
+    if (!(step instanceof OpenStep)) return step
+    evaluations.require(step.missing.length)
+    if (this.environment.options.rewards === 'wait') return this.#wait(step, call, evaluations)
+    const { isVector } = this.environment
+    const deferred = step.missing.map((missing) => {
+      const number = evaluations.defer(this.shelf.evaluator, missing, { handle, env: isVector ? missing.env : null })
+      return { status: 'deferred', number } as const
+    })
+    return step.complete(deferred)
+  }
+
+  /** Completes a step when all its evaluations are known. */
+  async #wait(step: OpenStep, call: Call, evaluations: SessionEvaluations): Promise<StepResult> {
+    const { isVector } = this.environment
+    // What is wrong with one evaluation ends the others.
+    const failed = new AbortController()
+    const signal = AbortSignal.any([call.signal, failed.signal])
+    const request = async (missing: OpenStep['missing'][number]) => {
+      const env = isVector ? missing.env : undefined
+      const evaluation = await evaluations.request(this.shelf.evaluator, missing, {
+        priority: 'interactive',
+        signal,
+        onProgress: (progress) => call.tell(describeProgress(progress, env)),
+      })
+      if (env !== undefined) call.tell({ env, state: 'done' })
+      return evaluation
+    }
+    try {
+      const known = await Promise.all(step.missing.map(request))
+      call.signal.throwIfAborted()
+      return step.complete(known)
+    } catch (error) {
+      failed.abort()
+      throw error
+    }
   }
 
   /** Index of an environment of the handle; 0 for a single one. @throws ProtocolError `invalid_message` */

@@ -9,7 +9,9 @@ import {
 } from '@unitcell/datasets'
 import { ProtocolError, type Request } from '@unitcell/protocol'
 import type { SourceCrystal } from '../mdp/prepared-crystal.js'
+import type { FilledCrystal } from './session-evaluations.js'
 
+type FilledStructure = Request<'evaluate'>['structure']
 type InlineStructure = NonNullable<NonNullable<Request<'reset'>['options']>['structure']>
 
 /**
@@ -19,12 +21,31 @@ type InlineStructure = NonNullable<NonNullable<Request<'reset'>['options']>['str
  * @throws ProtocolError `invalid_structure`
  */
 export function readInlineStructure(structure: InlineStructure, maxSites: number): SourceCrystal {
+  return refusing('options.structure', () => read(structure, maxSites))
+}
+
+/**
+ * A crystal that a client sent to be evaluated.
+ *
+ * @throws ProtocolError `invalid_structure`
+ */
+export function readFilledStructure(
+  { lattice, frac_coords, species }: FilledStructure,
+  maxSites: number,
+): FilledCrystal {
+  return refusing('structure', () => {
+    const { structure } = parseCrystal({ id: 'inline', lattice, frac_coords, species }, { maxSites })
+    return { skeleton: { origin: null, skeleton: structure }, species: structure.species }
+  })
+}
+
+function refusing<T>(field: string, read: () => T): T {
   try {
-    return read(structure, maxSites)
+    return read()
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const reason = error instanceof CrystalError ? error.code : 'no_graph'
-    throw new ProtocolError('invalid_structure', `options.structure: ${error.message}`, { reason })
+    throw new ProtocolError('invalid_structure', `${field}: ${error.message}`, { reason })
   }
 }
 

@@ -14,6 +14,8 @@ import {
 } from '@unitcell/protocol'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { WebSocketServer, type WebSocket } from 'ws'
+import type { Evaluator } from '../mdp/evaluation.js'
+import { RecordedLabels } from '../rewards/recorded-labels.js'
 import { PROGRAM_VERSION } from '../version.js'
 import { Connection, type ConnectionContext } from './connection.js'
 import { DataLibrary } from './data-library.js'
@@ -23,6 +25,8 @@ import { SessionStore } from './session-store.js'
 
 export interface ServerOptions {
   readonly datasets: readonly CrystalDataSet[]
+  /** Who judges fillings of the crystals of a data set. Default: its recorded labels. */
+  readonly evaluatorOf?: (dataset: CrystalDataSet) => Evaluator
   readonly host?: string
   /** 0: any free port. */
   readonly port?: number
@@ -62,11 +66,13 @@ export class EnvironmentServer {
   /** Starts listening. @throws ServerError `cannot_listen`, `duplicate_dataset` */
   static async start(options: ServerOptions): Promise<EnvironmentServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const logger = createLogger(options.logLevel ?? 'warn')
+    const data = new DataLibrary(options.datasets, options.evaluatorOf ?? ((dataset) => new RecordedLabels(dataset)))
     const context = {
-      sessions: new SessionStore(new DataLibrary(options.datasets), limits),
+      sessions: new SessionStore(data, limits, logger),
       server: { name: 'unitcell', version: PROGRAM_VERSION },
       token: options.token ?? null,
-      logger: createLogger(options.logLevel ?? 'warn'),
+      logger,
     }
     const server = new EnvironmentServer(context, options)
     const { host = '127.0.0.1', port = 0 } = options
@@ -85,6 +91,11 @@ export class EnvironmentServer {
     return `ws://${family === 'IPv6' ? `[${address}]` : address}:${port}${SOCKET_PATH}`
   }
 
+  /** The sockets that are open. */
+  get connections(): ReadonlySet<WebSocket> {
+    return this.#sockets.clients
+  }
+
   /** Stops: sockets are closed with 1001, sessions end. */
   async stop(): Promise<void> {
     clearInterval(this.#heartbeat)
@@ -92,6 +103,7 @@ export class EnvironmentServer {
     const patience = setTimeout(() => this.#sockets.clients.forEach((socket) => socket.terminate()), 1000)
     await this.#http.close()
     clearTimeout(patience)
+    this.context.sessions.endAll()
   }
 
   #createHttp(): FastifyInstance {

@@ -1,6 +1,6 @@
 import type { Params, Result } from '../messages/operations.js'
 import { fromNdArray } from '../nd-array.js'
-import type { Requester } from './requester.js'
+import type { DeferredReward, RequestOptions, Requester } from './requester.js'
 import { ObservationReader, type Observation } from './observation.js'
 
 type Info = Result<'reset'>['info']
@@ -24,23 +24,30 @@ export class Env {
   }
 
   /**
-   * Fills the focus site.
+   * Fills the focus site. The last step of an episode may take minutes, where its reward must be calculated first.
    *
    * @param action element index, 0..87
+   * @returns `reward` NaN where it is deferred (option `rewards`): see `evaluation`
    * @throws ProtocolError `invalid_action`, `masked_action`, `episode_over`, `reset_needed`: nothing has changed then
    */
-  async step(action: number) {
-    const { observation, reward, terminated, truncated, info } = await this.client.request('step', {
-      handle: this.spec.handle,
-      actions: action,
-    })
+  async step(action: number, options: RequestOptions = {}) {
+    const { observation, reward, terminated, truncated, info } = await this.client.request(
+      'step',
+      { handle: this.spec.handle, actions: action },
+      options,
+    )
     return {
       observation: this.#reader.read(observation),
-      reward: reward as number,
+      reward: (reward as number | null) ?? NaN,
       terminated: terminated as boolean,
       truncated: truncated as boolean,
       info,
     }
+  }
+
+  /** A deferred reward when it is known, by `info.outcome.evaluation` of the step that ended the episode. */
+  evaluation(evaluation: number, options: Pick<RequestOptions, 'signal'> = {}): Promise<DeferredReward> {
+    return this.client.evaluation(evaluation, options)
   }
 
   /** The whole observation as it stands. */

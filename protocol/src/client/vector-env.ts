@@ -1,12 +1,13 @@
 import type { Params, Result } from '../messages/operations.js'
 import { fromNdArray, toNdArray, type NdArray } from '../nd-array.js'
-import type { Requester } from './requester.js'
+import type { DeferredReward, RequestOptions, Requester } from './requester.js'
 import { VectorObservationReader, type VectorObservation } from './observation.js'
 
 type Info = Result<'reset'>['info']
 
 export interface VectorStep {
   readonly observation: VectorObservation
+  /** NaN where it is deferred (option `rewards`): `info.outcomes.evaluation` names what to wait for. */
   readonly rewards: Float64Array
   /** 1 where an episode ended. */
   readonly terminated: Uint8Array
@@ -35,16 +36,17 @@ export class VectorEnv {
   }
 
   /**
-   * Fills the focus site of every environment.
+   * Fills the focus site of every environment. Where rewards must be calculated first it may take minutes.
    *
    * @param actions n element indices, 0..87; one that a step only resets (`next_step`) is ignored
    * @throws ProtocolError `invalid_action`, `masked_action`, `episode_over`, `reset_needed`: nothing has changed then
    */
-  async step(actions: ArrayLike<number>): Promise<VectorStep> {
-    const { observation, reward, terminated, truncated, info } = await this.client.request('step', {
-      handle: this.spec.handle,
-      actions: packActions(actions),
-    })
+  async step(actions: ArrayLike<number>, options: RequestOptions = {}): Promise<VectorStep> {
+    const { observation, reward, terminated, truncated, info } = await this.client.request(
+      'step',
+      { handle: this.spec.handle, actions: packActions(actions) },
+      options,
+    )
     return {
       observation: this.#reader.read(observation),
       rewards: fromNdArray(reward as NdArray) as Float64Array,
@@ -52,6 +54,11 @@ export class VectorEnv {
       truncated: fromNdArray(truncated as NdArray) as Uint8Array,
       info,
     }
+  }
+
+  /** A deferred reward when it is known, by its number in `info.outcomes.evaluation`. */
+  evaluation(evaluation: number, options: Pick<RequestOptions, 'signal'> = {}): Promise<DeferredReward> {
+    return this.client.evaluation(evaluation, options)
   }
 
   /** n x 88 bytes, 1 where an action is allowed. */

@@ -11,6 +11,9 @@ export const requestId = z
 /** Identifies an environment or vector environment within its session. */
 export const handle = z.int().nonnegative().meta({ id: 'Handle' })
 
+/** Identifies a deferred evaluation within its session, from 1. */
+export const evaluationId = z.int().positive().meta({ id: 'EvaluationId' })
+
 /** Seeds are integers below 2^53, so that every language holds them exactly. */
 export const seed = z.int().nonnegative().meta({ id: 'Seed' })
 
@@ -29,7 +32,13 @@ export const inlineStructure = z
   })
   .meta({ id: 'Structure' })
 
-const errorBody = z
+/** A whole crystal, sent inline. */
+export const filledStructure = inlineStructure
+  .omit({ species: true })
+  .extend({ species: z.array(elementSymbol).min(1).meta({ description: 'N element symbols' }) })
+  .meta({ id: 'FilledStructure' })
+
+export const errorBody = z
   .strictObject({
     code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
     message: z.string(),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ndArraySchema as array } from '../nd-array.js'
+import { evaluationId } from './common.js'
 
 /**
  * What does not change in an episode. In a vector the crystals stand one after the other: `site_counts` and `edge_counts`
@@ -31,7 +32,8 @@ export const observation = z
   })
   .meta({ id: 'Observation' })
 
-const failure = z
+/** Why a crystal has no evaluation. */
+export const crystalFailure = z
   .strictObject({ class: z.string(), message: z.string() })
   .meta({ description: 'why there is no evaluation, e.g. class `unlabelled`' })
 
@@ -61,10 +63,15 @@ const episodes = z
   .meta({ id: 'Episodes' })
 
 /** How a filled crystal was judged. The fields `true_...` and `crystal` are null where the server may not tell. */
-const outcome = z
+export const outcome = z
   .strictObject({
-    failure: failure.nullable(),
+    failure: crystalFailure.nullable(),
     source: z.string().nullable().meta({ description: 'who evaluated, e.g. `recorded`' }),
+    evaluation: evaluationId
+      .nullable()
+      .meta({
+        description: 'the reward is deferred: an event of this evaluation brings it; the fields beside are null',
+      }),
     total_energy_ry: z.number().nullable(),
     band_gap_ev: z.number().nullable(),
     formation_energy_ev_per_atom: z.number().nullable(),
@@ -80,9 +87,10 @@ const outcome = z
 const outcomes = z
   .strictObject({
     env: array.meta({ description: 'int32 [m]: the environments in which an episode ended' }),
-    failures: z.array(failure).meta({ description: 'the different failures' }),
+    failures: z.array(crystalFailure).meta({ description: 'the different failures' }),
     failure: array.meta({ description: 'int32 [m]: place in `failures`; -1 where the crystal was evaluated' }),
     source: z.array(z.string().nullable()).meta({ description: '[m]' }),
+    evaluation: array.meta({ description: 'int32 [m]: evaluations whose events bring the deferred rewards; 0: none' }),
     total_energy_ry: array.meta({ description: 'float64 [m]' }),
     band_gap_ev: array.meta({ description: 'float64 [m]' }),
     formation_energy_ev_per_atom: array.meta({ description: 'float64 [m]' }),

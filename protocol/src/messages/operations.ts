@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ndArraySchema as array } from '../nd-array.js'
-import { handle, inlineStructure, requestId, seed } from './common.js'
+import { evaluationId, filledStructure, handle, inlineStructure, requestId, seed } from './common.js'
+import { evaluation, evaluationState } from './evaluation.js'
 import { info, observation } from './observation.js'
 import { environmentOptions } from './options.js'
 
@@ -112,7 +113,9 @@ export const OPERATIONS = {
     },
     result: z.strictObject({
       observation,
-      reward: z.union([z.number(), array]).meta({ description: 'float64 [n] in a vector' }),
+      reward: z
+        .union([z.number(), z.null(), array])
+        .meta({ description: 'float64 [n] in a vector; null, or NaN in a vector, where it is deferred' }),
       terminated: z.union([z.boolean(), array]).meta({ description: 'bool [n] in a vector' }),
       truncated: z.union([z.boolean(), array]).meta({ description: 'bool [n] in a vector' }),
       info,
@@ -131,6 +134,33 @@ export const OPERATIONS = {
     },
     result: z.strictObject({ format: z.string(), text: z.string() }),
   },
+  evaluate: {
+    request: {
+      structure: filledStructure,
+      dataset: z
+        .string()
+        .optional()
+        .meta({ description: 'data set whose recorded labels count, too; left out: the first the server has' }),
+      priority: z
+        .enum(['interactive', 'bulk'])
+        .default('interactive')
+        .meta({ description: 'interactive calculations go before bulk ones' }),
+    },
+    result: evaluation,
+  },
+  evaluation: {
+    request: { evaluation: evaluationId },
+    result: evaluationState,
+  },
+  cancel: {
+    request: {
+      request: requestId.optional().meta({ description: 'id of an accepted request; either this or `evaluation`' }),
+      evaluation: evaluationId.optional().meta({ description: 'a deferred evaluation' }),
+    },
+    result: z.strictObject({
+      cancelled: z.boolean().meta({ description: 'false where nothing of that name was waiting (any more)' }),
+    }),
+  },
   datasets: { request: {}, result: z.strictObject({ datasets: z.array(datasetSummary) }) },
   close: {
     request: { handle: handle.optional().meta({ description: 'left out: the session ends' }) },
@@ -145,6 +175,19 @@ export const OPERATIONS = {
 export type Operation = keyof typeof OPERATIONS
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as Operation[]
+
+/**
+ * Operations that may have to wait, for an evaluation or behind others of their environment: accepted first, answered
+ * later. All others are answered at once.
+ */
+export const MAY_WAIT: ReadonlySet<Operation> = new Set<Operation>([
+  'reset',
+  'step',
+  'observe',
+  'mask',
+  'render',
+  'evaluate',
+])
 
 function requestSchema<O extends Operation>(op: O) {
   const fields = OPERATIONS[op].request as (typeof OPERATIONS)[O]['request']

@@ -83,6 +83,10 @@ export const environmentOptions = z
       .enum(['end', 'never'])
       .default('end')
       .meta({ description: 'whether info tells the true elements and the crystal id when the episode has ended' }),
+    rewards: z.enum(['wait', 'defer']).default('wait').meta({
+      description:
+        'where a reward must be calculated first: answer when it is known, or at once and send it in an event later',
+    }),
     autoreset: z
       .enum(['disabled', 'next_step', 'same_step'])
       .nullable()

@@ -9,6 +9,9 @@ interface Validate {
 interface PublishedSchema {
   readonly operations: Record<Operation, { readonly request: object; readonly answer: object }>
   readonly failure: object
+  readonly accepted: object
+  readonly progress: object
+  readonly events: Readonly<Record<string, object>>
 }
 
 // The JSON Schema validator that fastify brings along.
@@ -38,6 +41,12 @@ export function checkRequest(request: { readonly op?: unknown }): void {
 /** Throws unless an answer, as JSON, is valid by the published schema. */
 export function checkAnswer(op: unknown, answer: { readonly ok: boolean }): void {
   check(answer.ok ? published.operations[op as Operation].answer : published.failure, answer)
+}
+
+/** Throws unless a message that is no answer is one of those that the published schema knows. */
+export function checkOther(message: { readonly event?: string; readonly accepted?: unknown }): void {
+  if (message.event !== undefined) check(published.events[message.event], message)
+  else check(message.accepted === undefined ? published.progress : published.accepted, message)
 }
 
 /** Whether a request is valid by the published schema. */

@@ -4,16 +4,18 @@ import {
   SUBPROTOCOLS,
   type Encoding,
   type ErrorBody,
+  type EvaluationEvent,
   type Limits,
   type Operation,
   type Params,
+  type Progress,
   type Result,
 } from '@unitcell/protocol'
 import { CrystalDataSet } from '@unitcell/datasets'
 import { EnvironmentServer, type ServerOptions } from '@unitcell/env'
 import { afterAll } from 'vitest'
 import { WebSocket } from 'ws'
-import { checkAnswer, checkRequest } from './schema-check.js'
+import { checkAnswer, checkOther, checkRequest } from './schema-check.js'
 
 /** Starts a server in this process; it is stopped after the file's tests. */
 export async function startServer(options: Partial<ServerOptions> = {}): Promise<EnvironmentServer> {
@@ -29,13 +31,24 @@ export type Answer =
   | { readonly id: number | string; readonly ok: true; readonly result: Record<string, unknown> }
   | { readonly id: number | string | null; readonly ok: false; readonly error: ErrorBody }
 
+/** What a server says that is no answer. */
+export type Notice =
+  | { readonly id: number | string; readonly accepted: true }
+  | { readonly id: number | string; readonly progress: Progress }
+  | EvaluationEvent
+
 /** A bare socket that speaks the wire without the client of the project. */
 export class Peer {
   /** Every frame that came in. */
   readonly frames: Buffer[] = []
+  /** Those of them that were no answer. */
+  readonly notices: Notice[] = []
+  #watchers: (() => void)[] = []
   readonly #codec
   readonly #waiting: ((answer: Answer) => void)[] = []
   readonly #arrived: Answer[] = []
+  /** Requests that wait for their answer, by id. */
+  readonly #asked = new Map<number | string, (answer: Answer, frame: Buffer) => void>()
   readonly closed: Promise<{ code: number; reason: string }>
   #nextId = 1
 
@@ -67,17 +80,44 @@ export class Peer {
 
   #receive(data: Buffer): void {
     this.frames.push(Buffer.from(data))
-    const answer = this.#codec.decode(data) as unknown as Answer
+    const message = this.#codec.decode(data)
+    for (const watcher of this.#watchers.splice(0)) setImmediate(watcher)
+    if (!('ok' in message)) {
+      if (this.encoding === 'json') checkOther(JSON.parse(String(data)) as object)
+      this.notices.push(message as unknown as Notice)
+      return
+    }
+    const answer = message as unknown as Answer
+    const asked = answer.id === null ? undefined : this.#asked.get(answer.id)
+    if (asked !== undefined) {
+      this.#asked.delete(answer.id!)
+      asked(answer, data)
+      return
+    }
     const taker = this.#waiting.shift()
     if (taker === undefined) this.#arrived.push(answer)
     else taker(answer)
   }
 
-  /** The next answer that comes in. */
+  /** The next answer that comes in to a frame sent as it is. */
   next(): Promise<Answer> {
     const arrived = this.#arrived.shift()
     if (arrived !== undefined) return Promise.resolve(arrived)
     return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** The first notice of a kind that has come or comes. */
+  async notice<T extends Notice>(isIt: (notice: Notice) => notice is T): Promise<T> {
+    for (;;) {
+      const found = this.notices.find(isIt)
+      if (found !== undefined) return found
+      await new Promise<void>((resolve) => this.#watchers.push(resolve))
+    }
+  }
+
+  /** The event of a deferred evaluation. */
+  event(evaluation: number): Promise<EvaluationEvent> {
+    return this.notice((notice): notice is EvaluationEvent => 'event' in notice && notice.evaluation === evaluation)
   }
 
   encode(message: object): Uint8Array | string {
@@ -91,13 +131,22 @@ export class Peer {
   }
 
   /** Sends a message of any kind; in JSON what goes and comes is held against the published schema. */
-  async send(message: Readonly<Record<string, unknown>>): Promise<Answer> {
+  send(message: Readonly<Record<string, unknown>>): Promise<Answer> {
     const frame = this.encode(message)
-    const answer = await this.sendFrame(frame)
-    if (this.encoding === 'json') {
-      checkAnswer(message.op, JSON.parse(String(this.frames.at(-1))) as Answer)
-      if (answer.ok) checkRequest(JSON.parse(frame as string) as object)
-    }
+    const answer = new Promise<Answer>((resolve, reject) => {
+      this.#asked.set(message.id as number | string, (answer, answerFrame) => {
+        try {
+          if (this.encoding === 'json') {
+            checkAnswer(message.op, JSON.parse(String(answerFrame)) as Answer)
+            if (answer.ok) checkRequest(JSON.parse(frame as string) as object)
+          }
+          resolve(answer)
+        } catch (error) {
+          reject(error as Error)
+        }
+      })
+    })
+    this.socket.send(frame)
     return answer
   }
 
