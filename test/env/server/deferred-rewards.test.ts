@@ -1,6 +1,6 @@
 import { elementIndex } from '@unitcell/datasets'
 import { DftError } from '@unitcell/env'
-import { fromNdArray, type Encoding, type EvaluationEvent, type NdArray } from '@unitcell/protocol'
+import { fromNdArray, type Encoding, type NdArray } from '@unitcell/protocol'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { evaluated, failed, SlowEvaluator } from './slow-evaluator.js'
 import { Peer, startServer } from './wire.js'
@@ -103,8 +103,10 @@ describe.each(['json', 'msgpack'] as Encoding[])('in the %s subprotocol', (encod
     await peer.result('step', { handle: fourth, actions: Na })
     expect(await peer.result('evaluation', { evaluation: 4 })).toEqual({ evaluation: 4, state: 'queued', place: 1 })
     await evaluator.finish('O O')
-    const { event: _, ...told } = (await peer.event(1)) as EvaluationEvent
-    expect(await peer.result('evaluation', { evaluation: 1 })).toEqual({ state: 'done', ...told })
+    expect({ event: 'evaluation', ...(await peer.result('evaluation', { evaluation: 1 })) }).toEqual({
+      state: 'done',
+      ...(await peer.event(1)),
+    })
   })
 
   test('a cancelled evaluation is withdrawn, and its event says so', async () => {
