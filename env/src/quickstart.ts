@@ -31,7 +31,7 @@ async function quickstart(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'unitcell-quickstart-'))
   const out = join(folder, 'random.jsonl')
   console.log('1. unitcell-env serve: the environment server, on crystals computed with Quantum Espresso')
-  const server = execaNode(SERVER, ['serve', '--port', '0'], { stderr: 'inherit', reject: false })
+  const server = execaNode(SERVER, ['serve', '--no-dft', '--port', '0'], { stderr: 'inherit', reject: false })
   try {
     const url = await address(server.stdout)
     console.log(`\n2. unitcell-agent run random: ${EPISODES} episodes over the wire, seed ${SEED}`)

@@ -87,6 +87,7 @@ export async function run(print) {
   const server = await start([
     'env/bin.js',
     'serve',
+    '--no-dft',
     '--port',
     '0',
     ...(process.env.UNITCELL_BENCH_DATA ? ['--data', process.env.UNITCELL_BENCH_DATA] : []),

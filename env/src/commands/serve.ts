@@ -1,9 +1,11 @@
-import { CrystalDataSet } from '@unitcell/datasets'
+import { CrystalDataSet, ELEMENT_COUNT } from '@unitcell/datasets'
 import { DEFAULT_LIMITS, type Limits } from '@unitcell/protocol'
 import { Command, InvalidArgumentError } from 'commander'
+import type { CalculatedRewards } from '../server/calculated-rewards.js'
 import { EnvironmentServer } from '../server/server.js'
+import { addRewardOptions, chooseRewards, type RewardOptions } from './serve-rewards.js'
 
-interface ServeOptions {
+interface ServeOptions extends RewardOptions {
   readonly data: readonly string[]
   readonly host: string
   readonly port: number
@@ -30,7 +32,7 @@ function parseLimit(text: string, limits: Partial<Limits>): Partial<Limits> {
 
 /** `unitcell-env serve`: runs the server until Ctrl-C or SIGTERM. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('serve crystal environments on a WebSocket')
     .option('--data <dir>', 'data-set folder, or builtin (repeatable; default: builtin)', collect, [])
     .option('--host <host>', 'address to listen on', '127.0.0.1')
@@ -44,27 +46,41 @@ export function serveCommand(): Command {
     )
     .option('--limit <name=number>', 'change a limit of the protocol (repeatable)', parseLimit, {})
     .option('--log-level <level>', 'fatal, error, warn, info, debug', 'warn')
-    .action(serve)
+  return addRewardOptions(command).action(serve)
 }
 
-async function serve({ data, host, port, token, allowOrigin, limit, logLevel }: ServeOptions): Promise<void> {
+async function serve(options: ServeOptions, command: Command): Promise<void> {
+  const { data, host, port, token, allowOrigin, limit, logLevel } = options
   const datasets = await Promise.all(
     (data.length > 0 ? data : ['builtin']).map((folder) => CrystalDataSet.open(folder)),
   )
-  const server = await EnvironmentServer.start({
-    datasets,
-    host,
-    port,
-    token: token ?? process.env['UNITCELL_TOKEN'] ?? null,
-    origins: allowOrigin,
-    limits: limit,
-    logLevel,
-  })
-  for (const dataset of datasets) {
-    const splits = dataset.splits.map((name) => `${name} ${dataset.split(name).count}`)
-    console.log(`data set ${dataset.name}: ${splits.join(', ')} crystals`)
+  const { calculated, description } = await chooseRewards(options, command)
+  try {
+    const server = await EnvironmentServer.start({
+      datasets,
+      ...(calculated && { rewards: calculated }),
+      host,
+      port,
+      token: token ?? process.env['UNITCELL_TOKEN'] ?? null,
+      origins: allowOrigin,
+      limits: limit,
+      logLevel,
+    })
+    for (const dataset of datasets) console.log(describeDataSet(dataset, calculated))
+    console.log(`rewards: ${description}`)
+    console.log(`listening on ${server.url}`)
+    await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve))
+    await server.stop()
+  } finally {
+    await calculated?.stop()
   }
-  console.log(`listening on ${server.url}`)
-  await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve))
-  await server.stop()
+}
+
+function describeDataSet(dataset: CrystalDataSet, calculated: CalculatedRewards | null): string {
+  const splits = dataset.splits.map((name) => `${name} ${dataset.split(name).count}`)
+  const text = `data set ${dataset.name}: ${splits.join(', ')} crystals`
+  const elements = calculated?.countedElements(dataset)
+  if (elements === undefined || elements === ELEMENT_COUNT) return text
+  if (elements > 0) return `${text}; its labels count for ${elements} elements, whose pseudopotentials are the same`
+  return `${text}; its labels are of another label set than the calculations, and do not count`
 }

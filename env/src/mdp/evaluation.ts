@@ -4,7 +4,13 @@ import type { Failure } from './reward.js'
 
 /** What is known of a filled crystal. */
 export type Evaluation =
-  | { readonly status: 'evaluated'; readonly source: string; readonly labels: Labels }
+  | {
+      readonly status: 'evaluated'
+      readonly source: string
+      readonly labels: Labels
+      /** Lowest unoccupied less highest occupied level, eV; where it was recorded. */
+      readonly signedGapEv?: number | null
+    }
   | { readonly status: 'failed'; readonly source: string | null; readonly failure: Failure }
 
 /** Interactive requests go before bulk ones. */

@@ -49,11 +49,11 @@ export function structureOf({ lattice, frac_coords, species }: CacheRecord): Str
 }
 
 /** What a record says of its crystal. */
-export function evaluationOf({ failure, total_energy_ry, band_gap_ev }: CacheRecord): Evaluation {
+export function evaluationOf({ failure, total_energy_ry, band_gap_ev, signed_gap_ev }: CacheRecord): Evaluation {
   const source = 'cache'
   if (failure) return { status: 'failed', source, failure: { class: failure.code, message: failure.message } }
   const labels = { totalEnergyRy: total_energy_ry, bandGapEv: band_gap_ev, formationEnergyEvPerAtom: null }
-  return { status: 'evaluated', source, labels }
+  return { status: 'evaluated', source, labels, signedGapEv: signed_gap_ev }
 }
 
 function rows(numbers: Float64Array): [number, number, number][] {

@@ -121,6 +121,7 @@ function evaluationOfResult(result: DftResult): Evaluation {
     const { code, message } = result.failure
     return { status: 'failed', source, failure: { class: code, message } }
   }
-  const { totalEnergyRy, bandGapEv } = result
-  return { status: 'evaluated', source, labels: { totalEnergyRy, bandGapEv, formationEnergyEvPerAtom: null } }
+  const { totalEnergyRy, bandGapEv, signedGapEv } = result
+  const labels = { totalEnergyRy, bandGapEv, formationEnergyEvPerAtom: null }
+  return { status: 'evaluated', source, labels, signedGapEv }
 }

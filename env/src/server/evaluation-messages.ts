@@ -17,14 +17,14 @@ export function describeProgress(progress: SchedulerProgress, env?: number): Pro
 
 /** An evaluation as the wire has it. */
 export function describeEvaluation(evaluation: Evaluation): EvaluationResult {
-  const labels = evaluation.status === 'evaluated' ? evaluation.labels : null
+  const { labels = null, signedGapEv = null } = evaluation.status === 'evaluated' ? evaluation : {}
   return {
     status: evaluation.status,
     failure: evaluation.status === 'failed' ? evaluation.failure : null,
     source: evaluation.source,
     total_energy_ry: labels?.totalEnergyRy ?? null,
     band_gap_ev: labels?.bandGapEv ?? null,
-    signed_gap_ev: null,
+    signed_gap_ev: signedGapEv,
     formation_energy_ev_per_atom: labels?.formationEnergyEvPerAtom ?? null,
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ProtocolError } from '@unitcell/protocol'
 import { DftError } from '../dft/index.js'
+import { CacheError } from '../rewards/errors.js'
 import { EvaluationCancelled } from '../rewards/scheduler.js'
 import type { Logger } from './logger.js'
 
@@ -8,7 +9,7 @@ import type { Logger } from './logger.js'
 export function requestError(error: unknown, logger: Logger): ProtocolError {
   if (error instanceof ProtocolError) return error
   if (error instanceof EvaluationCancelled) return new ProtocolError('cancelled', error.message)
-  if (error instanceof DftError) {
+  if (error instanceof DftError || error instanceof CacheError) {
     logger.error({ code: error.code, error: error.message }, 'no evaluation')
     return new ProtocolError('evaluation_unavailable', error.message, { reason: error.code })
   }

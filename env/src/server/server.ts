@@ -14,19 +14,18 @@ import {
 } from '@unitcell/protocol'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { Evaluator } from '../mdp/evaluation.js'
-import { RecordedLabels } from '../rewards/recorded-labels.js'
 import { PROGRAM_VERSION } from '../version.js'
 import { Connection, type ConnectionContext } from './connection.js'
 import { DataLibrary } from './data-library.js'
 import { createLogger } from './logger.js'
+import { recordedRewards, type RewardSource } from './reward-source.js'
 import { cannotListen } from './server-error.js'
 import { SessionStore } from './session-store.js'
 
 export interface ServerOptions {
   readonly datasets: readonly CrystalDataSet[]
-  /** Who judges fillings of the crystals of a data set. Default: its recorded labels. */
-  readonly evaluatorOf?: (dataset: CrystalDataSet) => Evaluator
+  /** Default: the recorded labels of the data sets. */
+  readonly rewards?: RewardSource
   readonly host?: string
   /** 0: any free port. */
   readonly port?: number
@@ -67,7 +66,8 @@ export class EnvironmentServer {
   static async start(options: ServerOptions): Promise<EnvironmentServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     const logger = createLogger(options.logLevel ?? 'warn')
-    const data = new DataLibrary(options.datasets, options.evaluatorOf ?? ((dataset) => new RecordedLabels(dataset)))
+    const rewards = options.rewards ?? recordedRewards
+    const data = new DataLibrary(options.datasets, (dataset) => rewards.evaluatorOf(dataset))
     const context = {
       sessions: new SessionStore(data, limits, logger),
       server: { name: 'unitcell', version: PROGRAM_VERSION },
@@ -118,6 +118,7 @@ export class EnvironmentServer {
         sessions: sessions.size,
         connections: this.#sockets.clients.size,
         datasets: sessions.data.summaries.map(({ name, hash }) => ({ name, hash })),
+        dft: (this.options.rewards ?? recordedRewards).calculations,
       }
     })
     http.get(`${SOCKET_PATH}/schema`, () => schema)

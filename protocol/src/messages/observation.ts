@@ -67,11 +67,9 @@ export const outcome = z
   .strictObject({
     failure: crystalFailure.nullable(),
     source: z.string().nullable().meta({ description: 'who evaluated, e.g. `recorded`' }),
-    evaluation: evaluationId
-      .nullable()
-      .meta({
-        description: 'the reward is deferred: an event of this evaluation brings it; the fields beside are null',
-      }),
+    evaluation: evaluationId.nullable().meta({
+      description: 'the reward is deferred: an event of this evaluation brings it; the fields beside are null',
+    }),
     total_energy_ry: z.number().nullable(),
     band_gap_ev: z.number().nullable(),
     formation_energy_ev_per_atom: z.number().nullable(),

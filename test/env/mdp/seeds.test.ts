@@ -32,7 +32,9 @@ async function play(address: string): Promise<string[]> {
 
 test('the same seed and options give the same episodes, in another process too', async () => {
   const bin = fileURLToPath(new URL('../../../env/bin.js', import.meta.url))
-  const child = spawn(process.execPath, [bin, 'serve', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [bin, 'serve', '--no-dft', '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   try {
     let address: string | undefined
     for await (const line of createInterface(child.stdout)) if ((address = /ws:\S+/.exec(line)?.[0])) break

@@ -12,7 +12,7 @@ let evaluator: SlowEvaluator
 let url: string
 beforeEach(async () => {
   evaluator = new SlowEvaluator(2)
-  ;({ url } = await startServer({ evaluatorOf: () => evaluator }))
+  ;({ url } = await startServer({ rewards: evaluator.source }))
 })
 
 async function make(peer: Peer, fields: object = {}, options: object = {}): Promise<number> {
@@ -167,7 +167,7 @@ describe.each(['json', 'msgpack'] as Encoding[])('in the %s subprotocol', (encod
 })
 
 test('a session forgets the oldest evaluations beyond evaluations_kept', async () => {
-  const { url } = await startServer({ evaluatorOf: () => evaluator, limits: { evaluations_kept: 1 } })
+  const { url } = await startServer({ rewards: evaluator.source, limits: { evaluations_kept: 1 } })
   const peer = await Peer.greet(url)
   for (const name of ['O O', 'Na O']) {
     const handle = await make(peer)

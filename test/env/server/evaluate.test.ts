@@ -17,7 +17,7 @@ let evaluator: SlowEvaluator
 let url: string
 beforeEach(async () => {
   evaluator = new SlowEvaluator(1)
-  ;({ url } = await startServer({ evaluatorOf: () => evaluator }))
+  ;({ url } = await startServer({ rewards: evaluator.source }))
 })
 
 const isAccepted = (notice: Notice): notice is Extract<Notice, { accepted: true }> => 'accepted' in notice

@@ -12,7 +12,7 @@ let server: Awaited<ReturnType<typeof startServer>>
 let client: Client
 beforeEach(async () => {
   evaluator = new SlowEvaluator(2)
-  server = await startServer({ evaluatorOf: () => evaluator, limits: { progress_seconds: 0.01 } })
+  server = await startServer({ rewards: evaluator.source, limits: { progress_seconds: 0.01 } })
   client = await connect(server.url, { timeoutMs: 300 })
 })
 afterEach(() => client.close())
@@ -121,7 +121,7 @@ test('the end of the connection ends the events, and fails what is awaited', asy
 })
 
 test('more steps than may be in flight wait here, and can be withdrawn before they are sent', async () => {
-  const { url } = await startServer({ evaluatorOf: () => evaluator, limits: { requests_in_flight: 2 } })
+  const { url } = await startServer({ rewards: evaluator.source, limits: { requests_in_flight: 2 } })
   const few = await connect(url)
   const cube = { lattice: [[4, 0, 0], [0, 4, 0], [0, 0, 4]], frac_coords: [[0, 0, 0]] } as never as object // prettier-ignore
   const evaluate = (symbol: string, signal?: AbortSignal) =>

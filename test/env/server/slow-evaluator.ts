@@ -1,5 +1,12 @@
 import { SYMBOLS } from '@unitcell/datasets'
-import { Scheduler, type Compute, type DftResult, type Evaluation, type Evaluator } from '@unitcell/env'
+import {
+  Scheduler,
+  type Compute,
+  type DftResult,
+  type Evaluation,
+  type Evaluator,
+  type RewardSource,
+} from '@unitcell/env'
 
 type Request = Parameters<Evaluator['request']>
 
@@ -13,6 +20,8 @@ export class SlowEvaluator implements Evaluator {
   /** Those that were withdrawn while they ran. */
   readonly withdrawn: string[] = []
   readonly scheduler: Scheduler
+  /** For a server. */
+  readonly source: RewardSource = { evaluatorOf: () => this, calculations: null }
   readonly #known = new Map<string, Evaluation>()
   readonly #ends = new Map<string, (end: Evaluation | Error) => void>()
   readonly #reports = new Map<string, (iteration: number, estimatedAccuracyRy: number) => void>()

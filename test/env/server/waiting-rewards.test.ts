@@ -14,7 +14,7 @@ let evaluator: SlowEvaluator
 let url: string
 beforeEach(async () => {
   evaluator = new SlowEvaluator(slots)
-  ;({ url } = await startServer({ evaluatorOf: () => evaluator, limits: { progress_seconds: 0.01 } }))
+  ;({ url } = await startServer({ rewards: evaluator.source, limits: { progress_seconds: 0.01 } }))
 })
 
 const isAccepted = (notice: Notice): notice is Extract<Notice, { accepted: true }> => 'accepted' in notice
@@ -236,7 +236,7 @@ describe.each(['json', 'msgpack'] as Encoding[])('in the %s subprotocol', (encod
 })
 
 test('a session that is not resumed in time withdraws its calculations', async () => {
-  const { url } = await startServer({ evaluatorOf: () => evaluator, limits: { session_grace_seconds: 0.02 } })
+  const { url } = await startServer({ rewards: evaluator.source, limits: { session_grace_seconds: 0.02 } })
   const peer = await Peer.greet(url, 'json')
   const handle = await almostDone(peer)
   void peer.request('step', { handle, actions: O })
@@ -247,7 +247,7 @@ test('a session that is not resumed in time withdraws its calculations', async (
 })
 
 test('more waiting requests than requests_in_flight are refused, and may be cancelled', async () => {
-  const { url } = await startServer({ evaluatorOf: () => evaluator, limits: { requests_in_flight: 2 } })
+  const { url } = await startServer({ rewards: evaluator.source, limits: { requests_in_flight: 2 } })
   const peer = await Peer.greet(url, 'json')
   const handles = [await almostDone(peer), await almostDone(peer), await almostDone(peer)]
   const steps = handles.slice(0, 2).map((handle) => peer.request('step', { handle, actions: O }))
@@ -263,7 +263,7 @@ test('more waiting requests than requests_in_flight are refused, and may be canc
 })
 
 test('a step that needs more evaluations than evaluations_in_flight is refused, and changes nothing', async () => {
-  const { url } = await startServer({ evaluatorOf: () => evaluator, limits: { evaluations_in_flight: 1 } })
+  const { url } = await startServer({ rewards: evaluator.source, limits: { evaluations_in_flight: 1 } })
   const peer = await Peer.greet(url, 'json')
   for (const rewards of ['wait', 'defer']) {
     const handle = await almostDoneVector(peer, { rewards })
