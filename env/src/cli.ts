@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { runProgram } from '@unitcell/datasets'
+import { cacheCommand } from './commands/cache.js'
 import { dftCommand } from './commands/dft.js'
 import { doctorCommand } from './commands/doctor.js'
 import { serveCommand } from './commands/serve.js'
@@ -11,5 +12,6 @@ const program = new Command('unitcell-env')
   .addCommand(serveCommand())
   .addCommand(dftCommand())
   .addCommand(doctorCommand())
+  .addCommand(cacheCommand())
 
 await runProgram(program)

@@ -19,14 +19,14 @@ export type CacheRecord = z.infer<typeof cacheRecordSchema>
 
 /** The record of a result; its id is made of formula and crystal, so that equal descriptions have equal ids. */
 export function cacheRecord(structure: Structure, result: DftResult): CacheRecord {
-  const { formula, ...facts } = dftRecord('', structure, result)
+  const record = dftRecord('', structure, result)
   const crystal = {
     lattice: rows(structure.lattice),
     frac_coords: rows(structure.fracCoords),
     species: Array.from(structure.species, (element) => SYMBOLS[element]),
   }
-  const id = `${formula}-${crystalDigest(crystal)}`
-  return { ...facts, id, formula, ...crystal, label_set: result.labelSet }
+  const id = `${record.formula}-${crystalDigest(crystal)}`
+  return { ...record, id, ...crystal, label_set: result.labelSet }
 }
 
 /** 16 hexadecimal digits of the numbers and species of a crystal as they are listed. */
@@ -60,4 +60,31 @@ function rows(numbers: Float64Array): [number, number, number][] {
   // Adding 0 turns -0 into 0, as reading a file does.
   const [x, y, z] = [0, 1, 2].map((axis) => (row: number) => numbers[3 * row + axis] + 0)
   return Array.from({ length: numbers.length / 3 }, (_, row) => [x(row), y(row), z(row)])
+}
+
+/** What a record says against itself, or null. */
+export function inconsistency({
+  status,
+  failure,
+  total_energy_ry,
+  band_gap_ev,
+  signed_gap_ev,
+}: CacheRecord): string | null {
+  if (status === 'failed') return failure?.deterministic ? null : 'a failure that need not come again is no result'
+  if (failure || total_energy_ry === null || band_gap_ev === null || signed_gap_ev === null) {
+    return 'it is converged, but has no energy or gap, or a failure'
+  }
+  return band_gap_ev === Math.max(0, signed_gap_ev) ? null : 'band_gap_ev is not max(0, signed_gap_ev)'
+}
+
+/** The object that a text is as JSON; null for any other text. */
+export function jsonObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
 }

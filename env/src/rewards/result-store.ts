@@ -12,7 +12,9 @@ import { checkLmdbFile, corruptCache, DATA_FILE } from './lmdb-file.js'
 /** Version of the layout below; a cache of another one is refused. */
 const FORMAT = 'unitcell-results 1'
 
-const FORMAT_KEY = ['format']
+const FORMAT_KEY = 'format'
+
+type Key = string | (string | number)[]
 
 /**
  * Where a result stands: what the label depends on beside the crystal, then what is the same for every description of the
@@ -41,17 +43,18 @@ export function defaultCacheFolder(): string {
 export class ResultStore {
   private constructor(
     readonly folder: string,
-    private readonly database: RootDatabase<string, (string | number)[]>,
+    private readonly database: RootDatabase<string, Key>,
   ) {}
 
   /**
    * Opens a store, or begins one.
    *
    * @param existing only one that is there; `cache_missing` otherwise
+   * @param thorough look at every page of the file first
    * @throws CacheError `cache_unwritable`, `cache_foreign`, `cache_corrupt`, `cache_missing`
    */
-  static async open(folder: string, { existing = false } = {}): Promise<ResultStore> {
-    const isThere = checkLmdbFile(join(folder, DATA_FILE))
+  static async open(folder: string, { existing = false, thorough = false } = {}): Promise<ResultStore> {
+    const isThere = checkLmdbFile(join(folder, DATA_FILE), thorough)
     if (!isThere && existing) {
       throw new CacheError('cache_missing', `there is no cache in ${folder}`, 'name the folder of one by --cache')
     }
@@ -59,7 +62,7 @@ export class ResultStore {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
       // Without overlapping, a transaction has ended when it is on the disk, not when others can see it.
       const options = { path: folder, noSubdir: false, encoding: 'string', overlappingSync: false } as const
-      return new ResultStore(folder, open<string, (string | number)[]>(options))
+      return new ResultStore(folder, open<string, Key>(options))
     })
     try {
       await store.checkFormat(isThere)
@@ -71,10 +74,10 @@ export class ResultStore {
   }
 
   private async checkFormat(isThere: boolean): Promise<void> {
-    const format = attempt(this.folder, () => this.database.get([...FORMAT_KEY]))
+    const format = attempt(this.folder, () => this.database.get(FORMAT_KEY))
     if (format === FORMAT) return
     if (format === undefined && (!isThere || this.database.getKeysCount({ limit: 1 }) === 0)) {
-      return attemptAsync(this.folder, () => this.database.put([...FORMAT_KEY], FORMAT))
+      return attemptAsync(this.folder, () => this.database.put(FORMAT_KEY, FORMAT))
     }
     const what = `${this.folder} holds ${format === undefined ? 'another program’s data' : `a cache "${format}"`}, not "${FORMAT}"`
     throw new CacheError('cache_foreign', what, 'choose another folder by --cache')
@@ -126,7 +129,7 @@ export class ResultStore {
   /** Everything in the store, in the order of the keys, as it is. */
   *entries(): Generator<StoreEntry> {
     for (const { key, value } of this.database.getRange({})) {
-      if (key[0] !== FORMAT_KEY[0]) yield { key, value }
+      if (key !== FORMAT_KEY) yield { key: [key].flat(), value }
     }
   }
 

@@ -125,11 +125,11 @@ describe('a store that cannot be used says so', () => {
   test('is a database of another program, or of another version of this one', async () => {
     for (const [key, value] of [
       ['something', 'else'],
-      [['format'], 'unitcell-results 99'],
+      ['format', 'unitcell-results 99'],
     ] as const) {
       const folder = temporaryFolder()
       const other = open({ path: folder, noSubdir: false, encoding: 'string' })
-      await other.put(typeof key === 'string' ? key : [...key], value)
+      await other.put(key, value)
       await other.close()
       await expect(ResultStore.open(folder)).rejects.toMatchObject({ code: 'cache_foreign' })
     }
