@@ -14,7 +14,21 @@ const mayImport = {
   'agents/random': ['protocol', 'datasets', 'network', 'training'],
   'agents/frequency': ['protocol', 'datasets', 'training'],
   'agents/nearest-skeleton': ['protocol', 'datasets', 'retrieval', 'training'],
-  'agents/cli': ['protocol', 'datasets', 'network', 'training', 'random', 'frequency', 'nearest-skeleton'],
+  'agents/behavioral-cloning': ['training'],
+  'agents/cql': ['training'],
+  'agents/conditional-cql': ['training', 'cql'],
+  'agents/cli': [
+    'protocol',
+    'datasets',
+    'network',
+    'training',
+    'random',
+    'frequency',
+    'nearest-skeleton',
+    'behavioral-cloning',
+    'cql',
+    'conditional-cql',
+  ],
 }
 
 const floors = Object.entries(mayImport).map(([wing, below]) => ({

@@ -2,8 +2,8 @@ import { Presets, SingleBar } from 'cli-progress'
 
 /** Shows how far a long job has come; on stderr, so that stdout stays the program's answer. */
 export interface Progress {
-  /** `done` of the total are done. */
-  update(done: number): void
+  /** `done` of the total are done; `note` says how it goes, e.g. `loss 1.2`. */
+  update(done: number, note?: string): void
   /** Ends the display; a last line states the rate. Harmless when called twice. */
   stop(): void
 }
@@ -29,11 +29,11 @@ export function createProgress(options: ProgressOptions): Progress {
 export const silentProgress: Progress = { update() {}, stop() {} }
 
 function barProgress({ label, total, unit }: ProgressOptions, stream: NodeJS.WriteStream): Progress {
-  const format = `${label} {bar} {percentage}% | {value}/{total} ${unit} | {duration_formatted} | ETA {eta_formatted}`
+  const format = `${label} {bar} {percentage}% | {value}/{total} ${unit} | {duration_formatted} | ETA {eta_formatted}{note}`
   const bar = new SingleBar({ format, stream, hideCursor: true, fps: 10, barsize: 30 }, Presets.shades_classic)
-  bar.start(total, 0)
+  bar.start(total, 0, { note: '' })
   return {
-    update: (done) => bar.update(done),
+    update: (done, note) => bar.update(done, note === undefined ? {} : { note: ` | ${note}` }),
     stop: () => bar.stop(),
   }
 }
@@ -41,17 +41,22 @@ function barProgress({ label, total, unit }: ProgressOptions, stream: NodeJS.Wri
 function lineProgress({ label, total, unit, everySeconds = 3 }: ProgressOptions, stream: NodeJS.WriteStream): Progress {
   const started = performance.now()
   let latest = 0
+  let latestNote: string | undefined
   let lastLine = started
   let stopped = false
   const line = (now: number) => {
     const seconds = (now - started) / 1000
     const percent = total > 0 ? Math.floor((100 * latest) / total) : 100
     const rate = seconds > 0 ? (latest / seconds).toFixed(1) : '-'
-    stream.write(`${label}: ${latest}/${total} ${unit} (${percent}%), ${seconds.toFixed(1)} s, ${rate} ${unit}/s\n`)
+    const note = latestNote === undefined ? '' : `, ${latestNote}`
+    stream.write(
+      `${label}: ${latest}/${total} ${unit} (${percent}%), ${seconds.toFixed(1)} s, ${rate} ${unit}/s${note}\n`,
+    )
   }
   return {
-    update(done) {
+    update(done, note) {
       latest = done
+      latestNote = note
       const now = performance.now()
       if (now - lastLine < everySeconds * 1000) return
       lastLine = now

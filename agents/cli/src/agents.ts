@@ -8,6 +8,9 @@ const AGENTS: Readonly<Record<string, () => Promise<AgentModule>>> = {
   random: () => import('@unitcell/random'),
   oxygen: async () => (await import('@unitcell/frequency')).oxygen,
   frequency: async () => (await import('@unitcell/frequency')).frequency,
+  bc: () => import('@unitcell/behavioral-cloning'),
+  cql: () => import('@unitcell/cql'),
+  'conditional-cql': () => import('@unitcell/conditional-cql'),
   'nearest-skeleton': () => import('@unitcell/nearest-skeleton'),
 }
 

@@ -1,12 +1,18 @@
 import { createProgress, interruptible, positiveInteger, writeText } from '@unitcell/datasets'
 import { connect, ProtocolError } from '@unitcell/protocol'
 import { play, type GeneratedCrystal } from '@unitcell/training'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { BACKEND_CHOICES, type BackendChoice } from '@unitcell/network'
+import { Command, Option } from 'commander'
 import { AGENT_NAMES, loadAgent } from './agents.js'
+import { nonNegative, wholeNumber } from './numbers.js'
 
 interface RunOptions {
   readonly server: string
   readonly data?: string
+  readonly checkpoint?: string
+  readonly temperature: number
+  readonly backend: BackendChoice
+  readonly threads?: number
   readonly dataset?: string
   readonly split: string
   readonly episodes?: number
@@ -19,17 +25,6 @@ interface RunOptions {
   readonly json?: boolean
 }
 
-function wholeNumber(text: string): number {
-  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
-  throw new InvalidArgumentError('Give a whole number, at least 0.')
-}
-
-function nonNegative(text: string): number {
-  const value = Number(text)
-  if (text.trim() !== '' && value >= 0 && value < Infinity) return value
-  throw new InvalidArgumentError('Give a number, at least 0.')
-}
-
 /** `unitcell-agent run`: an agent plays the crystals of a split over the wire. */
 export function runCommand(): Command {
   return new Command('run')
@@ -37,6 +32,10 @@ export function runCommand(): Command {
     .argument('<agent>', `${AGENT_NAMES.join(', ')}, or the path of a module that exports createAgent`)
     .requiredOption('--server <url>', 'address of the environment server, e.g. ws://127.0.0.1:8787')
     .option('--data <dir>', 'data set whose split train the agent may know: a folder, or builtin')
+    .option('--checkpoint <dir>', 'folder of a training run, for agents that have learnt')
+    .option('--temperature <t>', '0: the best action; else drawn from softmax(Q / t)', nonNegative, 0)
+    .addOption(new Option('--backend <name>', 'engine of the network').choices(BACKEND_CHOICES).default('auto'))
+    .option('--threads <n>', 'computing threads of the network (default: one per core)', positiveInteger)
     .option('--dataset <name>', 'data set of the server (default: its first)')
     .option('--split <name>', 'split to play', 'val')
     .option('--episodes <n>', 'number of episodes (default: one for each crystal of the split)', positiveInteger)
@@ -69,8 +68,18 @@ async function run(name: string, options: RunOptions): Promise<void> {
 }
 
 async function playAndReport(name: string, options: RunOptions): Promise<void> {
-  const { data, dataset, split, seed, target, sites, batch, episodes, out } = options
-  const agent = await (await loadAgent(name)).createAgent({ seed, ...(data !== undefined && { data }) })
+  const { data, checkpoint, temperature, backend, threads, dataset, split, seed, target, sites, batch, episodes, out } =
+    options
+  const agent = await (
+    await loadAgent(name)
+  ).createAgent({
+    seed,
+    temperature,
+    backend,
+    ...(data !== undefined && { data }),
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(threads !== undefined && { threads }),
+  })
   const token = options.token ?? process.env['UNITCELL_TOKEN']
   const client = await connect(options.server, { client: `unitcell-agent ${agent.name}`, ...(token && { token }) })
   try {

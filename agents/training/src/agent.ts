@@ -1,3 +1,4 @@
+import type { BackendChoice } from '@unitcell/network'
 import type { VectorObservation } from '@unitcell/protocol'
 
 /** Chooses elements for the focus sites of a batch of environments. */
@@ -17,6 +18,13 @@ export interface AgentOptions {
   readonly seed: number
   /** Data set whose training split the agent may know: a folder, or `builtin`. */
   readonly data?: string
+  /** Folder of a training run. */
+  readonly checkpoint?: string
+  /** 0 (default): always the best action; else actions are drawn from softmax(Q / temperature). */
+  readonly temperature?: number
+  /** Which engine computes networks. */
+  readonly backend?: BackendChoice
+  readonly threads?: number
 }
 
 /** What an agent package exports, and a module of your own for `unitcell-agent run ./my-agent.js`. */
