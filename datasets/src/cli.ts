@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { exportCommand } from './commands/export.js'
 import { graphCommand } from './commands/graph.js'
 import { importCommand } from './commands/import.js'
 import { infoCommand } from './commands/info.js'
@@ -13,5 +14,6 @@ const program = new Command('unitcell-data')
   .addCommand(graphCommand())
   .addCommand(validityCommand())
   .addCommand(infoCommand())
+  .addCommand(exportCommand())
 
 await runProgram(program)

@@ -3,6 +3,7 @@ import {
   canonicalSiteOrder,
   invertPermutation,
   permuteSkeleton,
+  renumberGraph,
   siteCount,
   type Adjacency,
   type CrystalGraph,
@@ -51,22 +52,6 @@ export function prepareCanonically(source: SourceCrystal): PreparedCrystal {
   const sites = siteCount(source.skeleton)
   const listedSite = canonicalSiteOrder(source.skeleton)
   const skeleton = permuteSkeleton(source.skeleton, listedSite)
-  const graph = sortEdges(source.graph, invertPermutation(listedSite))
+  const graph = renumberGraph(source.graph, invertPermutation(listedSite))
   return { source, sites, skeleton, graph, adjacency: adjacency(graph, sites), listedSite }
-}
-
-/** The graph under new site indices, its edges again directed, signed and sorted by the rule of `CrystalGraph`. */
-function sortEdges(graph: CrystalGraph, rank: Uint16Array): CrystalGraph {
-  const renamed = Array.from(graph.distances, (distance, e) => {
-    const from = rank[graph.edges[2 * e]]
-    const to = rank[graph.edges[2 * e + 1]]
-    const image = [...graph.images.subarray(3 * e, 3 * e + 3)]
-    return from <= to ? [from, to, ...image, distance] : [to, from, ...image.map((n) => -n), distance]
-  })
-  renamed.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2] || a[3] - b[3] || a[4] - b[4])
-  return {
-    edges: Uint16Array.from(renamed.flatMap((edge) => edge.slice(0, 2))),
-    images: Int8Array.from(renamed.flatMap((edge) => edge.slice(2, 5))),
-    distances: Float64Array.from(renamed, (edge) => edge[5]),
-  }
 }
