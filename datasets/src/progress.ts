@@ -33,7 +33,7 @@ function barProgress({ label, total, unit }: ProgressOptions, stream: NodeJS.Wri
   const bar = new SingleBar({ format, stream, hideCursor: true, fps: 10, barsize: 30 }, Presets.shades_classic)
   bar.start(total, 0, { note: '' })
   return {
-    update: (done, note) => bar.update(done, note === undefined ? {} : { note: ` | ${note}` }),
+    update: (done, note) => bar.update(done, note === undefined ? {} : { note: note && ` | ${note}` }),
     stop: () => bar.stop(),
   }
 }

@@ -20,6 +20,7 @@ interface RunOptions {
   readonly target?: number
   readonly sites: 'shuffled' | 'file'
   readonly batch: number
+  readonly rewards: 'wait' | 'defer'
   readonly token?: string
   readonly out?: string
   readonly json?: boolean
@@ -43,6 +44,11 @@ export function runCommand(): Command {
     .option('--target <eV>', 'target band gap', nonNegative)
     .addOption(new Option('--sites <order>', 'order of the sites').choices(['shuffled', 'file']).default('shuffled'))
     .option('--batch <n>', 'environments stepped together', positiveInteger, 64)
+    .addOption(
+      new Option('--rewards <when>', 'where rewards are calculated: wait for each, or collect them at the end')
+        .choices(['wait', 'defer'])
+        .default('wait'),
+    )
     .option('--token <token>', 'secret of the server (default: $UNITCELL_TOKEN)')
     .option('--out <file>', 'write the generated crystals as JSON lines (.gz: compressed)')
     .option('--json', 'print the summary as JSON')
@@ -68,8 +74,22 @@ async function run(name: string, options: RunOptions): Promise<void> {
 }
 
 async function playAndReport(name: string, options: RunOptions): Promise<void> {
-  const { data, checkpoint, temperature, backend, threads, dataset, split, seed, target, sites, batch, episodes, out } =
-    options
+  const {
+    data,
+    checkpoint,
+    temperature,
+    backend,
+    threads,
+    dataset,
+    split,
+    seed,
+    target,
+    sites,
+    batch,
+    episodes,
+    rewards,
+    out,
+  } = options
   const agent = await (
     await loadAgent(name)
   ).createAgent({
@@ -92,10 +112,10 @@ async function playAndReport(name: string, options: RunOptions): Promise<void> {
         seed,
         batch,
         ...(episodes === undefined ? {} : { episodes }),
-        environment: { dataset: dataset ?? null, split, sites, reward: { target: target ?? null } },
-        onProgress: (done, total) => {
+        environment: { dataset: dataset ?? null, split, sites, rewards, reward: { target: target ?? null } },
+        onProgress: (done, total, awaited) => {
           progress ??= createProgress({ label: agent.name, total, unit: 'crystals' })
-          progress.update(done)
+          progress.update(done, awaited)
         },
       })
       return Promise.race([played, stopped])

@@ -1,5 +1,14 @@
-import type { Client, EnvironmentOptionsInput, EpisodesInfo, Outcomes, VectorEnv, VectorStep } from '@unitcell/protocol'
-import { fromNdArray, type EpisodeGraph, type NdArray } from '@unitcell/protocol'
+import type {
+  Client,
+  EnvironmentOptionsInput,
+  EpisodesInfo,
+  Outcomes,
+  Progress,
+  VectorEnv,
+  VectorObservation,
+  VectorStep,
+} from '@unitcell/protocol'
+import { fromNdArray, ProtocolError, type EpisodeGraph, type NdArray } from '@unitcell/protocol'
 import type { Agent } from './agent.js'
 import type { GeneratedCrystal } from './generated-crystal.js'
 
@@ -12,8 +21,11 @@ export interface PlayOptions {
   readonly batch?: number
   /** Options of the environment next to those that playing a whole split decides. */
   readonly environment?: Omit<EnvironmentOptionsInput, 'select' | 'autoreset'>
-  /** Called when another episode is done. */
-  readonly onProgress?: (done: number, total: number) => void
+  /**
+   * Called when another episode is done, its reward included, and while rewards are awaited that must be calculated.
+   * `awaited` says how far those are, for people; empty where there are none.
+   */
+  readonly onProgress?: (done: number, total: number, awaited: string) => void
 }
 
 interface RunningEpisode {
@@ -40,8 +52,8 @@ export async function play(client: Client, agent: Agent, options: PlayOptions): 
   const count = Math.min(options.batch ?? 64, total)
   const env = await client.makeVector('CrystalFill-v1', count, environment)
   try {
-    const player = new Player(client, agent, env, { dataset, split, total })
-    return await player.play(options.seed, options.onProgress ?? (() => {}))
+    const player = new Player(client, agent, env, { dataset, split, total }, options.onProgress ?? (() => {}))
+    return await player.play(options.seed)
   } finally {
     await env.close().catch(() => {})
   }
@@ -52,27 +64,68 @@ class Player {
   readonly #generated: GeneratedCrystal[] = []
   #started = 0
   #done = 0
+  /** Crystals whose rewards are deferred. */
+  readonly #deferred = new Set<Promise<void>>()
 
   constructor(
     readonly client: Client,
     readonly agent: Agent,
     readonly env: VectorEnv,
     readonly what: { readonly dataset: string; readonly split: string; readonly total: number },
+    readonly onProgress: NonNullable<PlayOptions['onProgress']>,
   ) {}
 
-  async play(seed: number, onProgress: (done: number, total: number) => void): Promise<GeneratedCrystal[]> {
+  async play(seed: number): Promise<GeneratedCrystal[]> {
     const { total } = this.what
     let { observation, info } = await this.env.reset({ seed })
     this.#start(info.episodes!, observation.graphs)
-    while (this.#done < total) {
+    while (this.#done + this.#deferred.size < total) {
       const mask = info.mask === undefined ? null : (fromNdArray(info.mask) as Uint8Array)
-      const step: VectorStep = await this.env.step(await this.agent.act(observation, mask))
+      const step = await this.#step(await this.agent.act(observation, mask))
       if (step.info.outcomes !== undefined) this.#finish(step.info.outcomes, step.rewards)
       if (step.info.episodes !== undefined) this.#start(step.info.episodes, step.observation.graphs)
-      ;({ observation, info } = step)
-      onProgress(this.#done, total)
+      ;({ observation, info } = (await this.#spare(step.observation)) ?? step)
+      this.#tell()
     }
+    while (this.#deferred.size > 0) await Promise.race(this.#deferred)
     return this.#generated
+  }
+
+  async #step(actions: ArrayLike<number>): Promise<VectorStep> {
+    const waiting = new Map<number, Progress>()
+    const onProgress = (progress: Progress) => {
+      waiting.set(progress.env ?? 0, progress)
+      this.onProgress(this.#done, this.what.total, describe(waiting))
+    }
+    for (;;) {
+      try {
+        return await this.env.step(actions, { onProgress })
+      } catch (error) {
+        const isFull = error instanceof ProtocolError && error.code === 'too_many_evaluations'
+        if (!isFull || this.#deferred.size === 0) throw error
+        await Promise.race(this.#deferred)
+      }
+    }
+  }
+
+  /**
+   * Episodes that start when all have started only keep the vector full. They begin anew before they end, so that nothing
+   * is calculated for them.
+   */
+  async #spare(observation: VectorObservation): Promise<Pick<VectorStep, 'observation' | 'info'> | null> {
+    if (this.#started <= this.what.total) return null
+    const which = this.#running.flatMap(({ number, graph }, env) =>
+      number >= this.what.total && graph.sites > 1 && observation.step[env] === graph.sites - 1 ? [env] : [],
+    )
+    if (which.length === 0) return null
+    const begun = await this.env.reset({ which })
+    this.#start(begun.info.episodes!, begun.observation.graphs)
+    return begun
+  }
+
+  #tell(): void {
+    const { size } = this.#deferred
+    this.onProgress(this.#done, this.what.total, size === 0 ? '' : `${size} rewards awaited`)
   }
 
   #start(episodes: EpisodesInfo, graphs: readonly EpisodeGraph[]): void {
@@ -86,12 +139,11 @@ class Player {
   #finish(outcomes: Outcomes, rewards: Float64Array): void {
     const { dataset, split, total } = this.what
     const columns = readOutcomes(outcomes, this.client.server.elements)
+    const deferred = fromNdArray(outcomes.evaluation)
     fromNdArray(outcomes.env).forEach((env, i) => {
       const { number, seed, index, graph } = this.#running[env]
-      // Episodes that start when all have started only keep the vector full.
       if (number >= total) return
-      this.#done++
-      this.#generated[number] = {
+      const crystal: GeneratedCrystal = {
         id: outcomes.crystal?.[i] ?? `${split}-${index}`,
         agent: this.agent.name,
         dataset,
@@ -105,8 +157,34 @@ class Player {
         reward: rewards[env],
         ...columns(i),
       }
+      this.#generated[number] = crystal
+      if (deferred[i] === 0) this.#done++
+      else this.#await(deferred[i], number, crystal)
     })
   }
+
+  /** Completes a crystal when its reward is known. A failure fails the play where it next waits. */
+  #await(evaluation: number, number: number, crystal: GeneratedCrystal): void {
+    const known = this.env.evaluation(evaluation).then(({ reward, outcome }) => {
+      const { failure, band_gap_ev, total_energy_ry } = outcome
+      this.#generated[number] = { ...crystal, reward, failure, band_gap_ev, total_energy_ry }
+      this.#done++
+      this.#deferred.delete(known)
+      this.#tell()
+    })
+    known.catch(() => {})
+    this.#deferred.add(known)
+  }
+}
+
+/** How far the rewards are that a step waits for. */
+function describe(waiting: ReadonlyMap<number, Progress>): string {
+  const all = [...waiting.values()]
+  const running = all.filter((one) => one.state === 'running')
+  const queued = all.filter((one) => one.state === 'queued')
+  const furthest = running.reduce((most, one) => Math.max(most, one.iteration ?? 0), 0)
+  const text = `calculating ${running.length} rewards`
+  return `${text}${furthest > 0 ? ` (SCF iteration ${furthest})` : ''}, ${queued.length} queued`
 }
 
 type Judgement = Pick<
