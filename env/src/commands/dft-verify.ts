@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { SYMBOLS, elementIndex, positiveInteger, readCrystals, writeText, type Crystal } from '@unitcell/datasets'
+import { SYMBOLS, cellVolume, elementIndex, positiveInteger, readCrystals, writeText, type Crystal } from '@unitcell/datasets'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { computeCrystals } from '../dft-batch/compute.js'
 import { checkIds } from '../dft-batch/known-results.js'
@@ -29,7 +29,7 @@ export function dftVerifyCommand(): Command {
     .requiredOption('--labels <file>', 'crystals with total_energy_ry and band_gap_ev, in any format with labels')
     .option('--max-sites <n>', 'leave out larger crystals', positiveInteger, 6)
     .option('--exclude <elements>', 'leave out crystals with one of these: Cu,La', elementSet)
-    .option('--limit <n>', 'no more than the first n', positiveInteger)
+    .option('--limit <n>', 'no more than the n cheapest to compute', positiveInteger)
     .option('--energy-tolerance <ry>', 'largest difference of energies', positiveNumber, 1e-5)
     .option('--gap-tolerance <ev>', 'largest difference of gaps', positiveNumber, 5e-3)
     .addOption(
@@ -96,13 +96,19 @@ async function labelledCrystals(
   const crystals: Crystal[] = []
   const leftOut = new Map<string, number>()
   for await (const row of readCrystals(labels)) {
-    if (crystals.length >= limit) break
     const reason = 'error' in row ? 'unreadable' : reasonOf(row.crystal)
     if (reason === null && 'crystal' in row) crystals.push(row.crystal)
     else if (reason !== null) leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1)
   }
   checkIds(crystals, labels)
-  return { crystals, leftOut }
+  crystals.sort((a, b) => effort(a) - effort(b))
+  if (crystals.length > limit) leftOut.set('costlier', crystals.length - limit)
+  return { crystals: crystals.slice(0, limit), leftOut }
+
+  /** Plane waves times bands squared: what orthogonalisation costs. */
+  function effort({ structure }: Crystal): number {
+    return cellVolume(structure.lattice) * runner.electrons(structure)! ** 2
+  }
 
   function reasonOf(crystal: Crystal): string | null {
     const symbols = [...new Set(crystal.structure.species)].map((element) => SYMBOLS[element])
@@ -125,6 +131,7 @@ async function comparisonsOf(
     slots,
     timeLimitSeconds: timeLimit,
     file,
+    tryAgain: ({ failure }) => failure !== null && !failure.deterministic,
     onRecord: (record) => comparisons.set(record.id, compare(byId.get(record.id)!, record, limits)),
     label: 'verify',
   })

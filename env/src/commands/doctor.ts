@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { checksText, hasLack, type Check } from '../doctor/check.js'
-import { checkPseudopotentials, checkPw, checkSlurm } from '../doctor/dft-checks.js'
+import { checkLinearAlgebra, checkPseudopotentials, checkPw, checkSlurm } from '../doctor/dft-checks.js'
 import { checkMemory, checkNode, checkWorkDisk } from '../doctor/machine-checks.js'
 import { pseudoOption } from './dft-options.js'
 
@@ -21,14 +21,16 @@ export function doctorCommand(): Command {
 }
 
 async function examine({ pseudo, workFolder, json }: DoctorOptions): Promise<void> {
-  const checks: Check[] = await Promise.all([
+  const looked: (Check | null)[] = await Promise.all([
     checkNode(),
     checkPw(),
+    checkLinearAlgebra(),
     checkPseudopotentials(pseudo),
     checkSlurm(),
     checkMemory(),
     checkWorkDisk(workFolder),
   ])
+  const checks = looked.filter((check) => check !== null)
   console.log(json ? JSON.stringify({ checks }) : checksText(checks))
   if (hasLack(checks)) process.exitCode = 1
 }

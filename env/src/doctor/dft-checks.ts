@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import { execa } from 'execa'
 import { SYMBOLS } from '@unitcell/datasets'
 import { DftError, LocalLauncher, PseudopotentialSet, pseudopotentialSource } from '../dft/index.js'
@@ -11,6 +12,18 @@ export async function checkPw(): Promise<Check> {
   } catch (error) {
     return lack(name, error, 'apt-get install quantum-espresso')
   }
+}
+
+/** Which linear algebra pw.x is linked with: the reference implementation of Debian is several times slower than OpenBLAS. */
+export async function checkLinearAlgebra(): Promise<Check | null> {
+  const name = 'linear algebra'
+  const which = await execa('sh', ['-c', 'ldd "$(command -v pw.x)"'], { reject: false, timeout: 10_000 })
+  const linked = /(?:libblas|libopenblas|libmkl_\w+|libblis)\S* => (\S+)/.exec(which.stdout ?? '')?.[1]
+  if (linked === undefined) return null
+  const found = await realpath(linked)
+  if (/openblas|mkl|blis|atlas/i.test(found)) return { name, status: 'ok', found }
+  const fix = 'apt-get install libopenblas0-serial makes large crystals several times faster, with the same results'
+  return { name, status: 'optional', found: `${found}, the slow reference implementation`, fix }
 }
 
 /** Which of the elements have a pseudopotential of the configured kind. */
