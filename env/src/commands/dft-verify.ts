@@ -1,5 +1,13 @@
 import { basename } from 'node:path'
-import { SYMBOLS, cellVolume, elementIndex, positiveInteger, readCrystals, writeText, type Crystal } from '@unitcell/datasets'
+import {
+  SYMBOLS,
+  cellVolume,
+  elementIndex,
+  positiveInteger,
+  readCrystals,
+  writeText,
+  type Crystal,
+} from '@unitcell/datasets'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { computeCrystals } from '../dft-batch/compute.js'
 import { checkIds } from '../dft-batch/known-results.js'
