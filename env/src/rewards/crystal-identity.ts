@@ -30,12 +30,25 @@ export interface FilledCrystal {
   readonly volume: number
   /** Equal for equal numbers in equal order; the same crystal has as many as it has descriptions. */
   readonly description: string
+  /** The site permutations of the skeleton's symmetry, where they are at hand: finding them takes milliseconds. */
+  readonly permutations?: (() => readonly SitePermutation[]) | undefined
 }
 
-/** @param species the filling, in the site order of `skeleton` */
-export function filledCrystal({ lattice, fracCoords }: Skeleton, species: Uint8Array): FilledCrystal {
+/** Site i is carried to site `permutation[i]`. */
+type SitePermutation = ArrayLike<number>
+
+/**
+ * @param species the filling, in the site order of `skeleton`
+ * @param permutations of the skeleton, symprec 0.01, where they are known
+ */
+export function filledCrystal(
+  { lattice, fracCoords }: Skeleton,
+  species: Uint8Array,
+  permutations?: () => readonly SitePermutation[],
+): FilledCrystal {
   return {
     structure: { lattice, fracCoords, species },
+    permutations,
     composition: cellFormula(species),
     volume: cellVolume(lattice),
     description: bytesOf(lattice) + bytesOf(fracCoords) + bytesOf(species),
@@ -52,31 +65,34 @@ export function filledCrystal({ lattice, fracCoords }: Skeleton, species: Uint8A
 export function isSameCrystal(a: FilledCrystal, b: FilledCrystal): boolean {
   if (a.description === b.description) return true
   if (a.composition !== b.composition || Math.abs(a.volume - b.volume) > VOLUME_TOLERANCE * b.volume) return false
-  const filling = onSkeletonOf(b.structure, a.structure)
-  if (filling === null) return false
-  const { species } = b.structure
-  return isSameFilling(filling, species) || permutationsOf(b.structure).some((p) => isSameFilling(filling, species, p))
+  const match = matchOf(a.structure, b.structure)
+  if (match === null) return false
+  const isCarriedOver = (target: (site: number) => number) => {
+    return a.structure.species.every((element, site) => element === b.structure.species[target(site)])
+  }
+  if (isCarriedOver((site) => match[site])) return true
+  return a.permutations
+    ? a.permutations().some((permutation) => isCarriedOver((site) => match[permutation[site]]))
+    : permutationsOf(b.structure).some((permutation) => isCarriedOver((site) => permutation[match[site]]))
 }
 
-/** The filling of `a` in the site order of `b`, if their skeletons coincide. */
-function onSkeletonOf(b: Structure, a: Structure): Uint8Array | null {
-  if (bytesOf(a.lattice) === bytesOf(b.lattice) && bytesOf(a.fracCoords) === bytesOf(b.fracCoords)) return a.species
-  const match = geometryOr(null, () => matchSkeletons(a, b, SAME_CRYSTAL_ANGSTROM))
-  if (match === null) return null
-  const filling = new Uint8Array(a.species.length)
-  match.forEach((target, site) => (filling[target] = a.species[site]))
-  return filling
+/** `match` with site i of `a` on site `match[i]` of `b`, if their skeletons coincide; null otherwise. */
+function matchOf(a: Structure, b: Structure): SitePermutation | null {
+  if (bytesOf(a.lattice) === bytesOf(b.lattice) && bytesOf(a.fracCoords) === bytesOf(b.fracCoords)) {
+    return Uint16Array.from(a.species.keys())
+  }
+  return geometryOr(null, () => matchSkeletons(a, b, SAME_CRYSTAL_ANGSTROM))
 }
 
-const permutations = new LRUCache<string, readonly Uint16Array[]>({ max: 2000 })
+const knownPermutations = new LRUCache<string, readonly Uint16Array[]>({ max: 2000 })
 
 /** `sitePermutations`, kept for the skeletons used last: finding them takes longer than everything else here. */
 function permutationsOf(skeleton: Skeleton): readonly Uint16Array[] {
   const key = bytesOf(skeleton.lattice) + bytesOf(skeleton.fracCoords)
-  const known = permutations.get(key)
+  const known = knownPermutations.get(key)
   if (known) return known
   const found = geometryOr([], () => sitePermutations(skeleton))
-  permutations.set(key, found)
+  knownPermutations.set(key, found)
   return found
 }
 
@@ -88,14 +104,6 @@ function geometryOr<T>(otherwise: T, find: () => T): T {
     if (error instanceof GeometryError) return otherwise
     throw error
   }
-}
-
-/** Whether site i of `filling` has the element of site `permutation[i]` of `species`; of site i without one. */
-export function isSameFilling(filling: Uint8Array, species: Uint8Array, permutation?: ArrayLike<number>): boolean {
-  for (let site = 0; site < filling.length; site++) {
-    if (filling[site] !== species[permutation ? permutation[site] : site]) return false
-  }
-  return true
 }
 
 function cellFormula(species: Uint8Array): string {

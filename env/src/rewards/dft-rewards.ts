@@ -1,7 +1,7 @@
 import type { CrystalDataSet, Structure } from '@unitcell/datasets'
 import type { Evaluation, EvaluationOptions, Evaluator, SkeletonSource } from '../mdp/evaluation.js'
 import type { Calculator } from './calculator.js'
-import { filledCrystal } from './crystal-identity.js'
+import { filledCrystal, type FilledCrystal } from './crystal-identity.js'
 import { commonElements } from './recorded-label-set.js'
 import { RecordedLabels } from './recorded-labels.js'
 
@@ -15,7 +15,7 @@ export class DftRewards implements Evaluator {
   readonly #elements: ReadonlySet<number>
 
   constructor(
-    dataset: CrystalDataSet,
+    readonly dataset: CrystalDataSet,
     readonly calculator: Calculator,
   ) {
     this.#recorded = new RecordedLabels(dataset)
@@ -23,7 +23,7 @@ export class DftRewards implements Evaluator {
   }
 
   lookup(source: SkeletonSource, species: Structure['species']): Evaluation | null {
-    return this.calculator.lookup(filledCrystal(source.skeleton, species)) ?? this.#lookupRecorded(source, species)
+    return this.calculator.lookup(this.#crystal(source, species)) ?? this.#lookupRecorded(source, species)
   }
 
   async request(
@@ -31,8 +31,13 @@ export class DftRewards implements Evaluator {
     species: Structure['species'],
     options: EvaluationOptions,
   ): Promise<Evaluation> {
-    const crystal = filledCrystal(source.skeleton, species.slice())
+    const crystal = this.#crystal(source, species.slice())
     return this.#lookupRecorded(source, species) ?? this.calculator.request(crystal, options)
+  }
+
+  #crystal({ origin, skeleton }: SkeletonSource, species: Structure['species']): FilledCrystal {
+    const permutations = origin ? () => this.dataset.split(origin.split).permutations(origin.index) : undefined
+    return filledCrystal(skeleton, species, permutations)
   }
 
   #lookupRecorded(source: SkeletonSource, species: Structure['species']): Evaluation | null {

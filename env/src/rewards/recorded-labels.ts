@@ -8,7 +8,6 @@ import {
   type Skeleton,
 } from '@unitcell/datasets'
 import type { Evaluation, Evaluator, SkeletonSource } from '../mdp/evaluation.js'
-import { isSameFilling } from './crystal-identity.js'
 
 interface LabelledSkeleton {
   readonly split: string
@@ -21,6 +20,13 @@ interface LabelledSkeleton {
 
 /** Relative difference of volumes below which two skeletons are compared in detail. */
 const VOLUME_TOLERANCE = 1e-3
+
+function sameFilling(filling: Uint8Array, species: Uint8Array, permutation: ArrayLike<number>): boolean {
+  for (let site = 0; site < filling.length; site++) {
+    if (filling[site] !== species[permutation[site]]) return false
+  }
+  return true
+}
 
 /**
  * Per element index a number whose sums hardly ever agree by chance, small enough that those over the largest crystal
@@ -110,7 +116,7 @@ export class RecordedLabels implements Evaluator {
     if (this.#fingerprints.get(split)![index] !== fingerprint) return null
     const records = this.dataset.split(split)
     const { species } = records.structure(index)
-    if (!records.permutations(index).some((permutation) => isSameFilling(filling, species, permutation))) return null
+    if (!records.permutations(index).some((permutation) => sameFilling(filling, species, permutation))) return null
     const labels = records.labels(index)
     return hasLabels(labels) ? labels : null
   }

@@ -81,7 +81,13 @@ describe('a crystal is the same', () => {
         const permutation = permutations[pick % permutations.length]
         const moved = new Uint8Array(species.length)
         permutation.forEach((target, site) => (moved[target] = species[site]))
-        expect(isSameCrystal(filledCrystal(structure, moved), filledCrystal(structure, species))).toBe(true)
+        const one = filledCrystal(structure, species)
+        expect(isSameCrystal(filledCrystal(structure, moved), one)).toBe(true)
+        // With the permutations given, and a skeleton that is listed otherwise.
+        const known = filledCrystal(structure, moved, () => permutations)
+        const listed = inOrder({ ...structure, species }, pick + 1)
+        expect(isSameCrystal(known, one)).toBe(true)
+        expect(isSameCrystal(known, asCrystal(listed))).toBe(true)
       }),
       { numRuns: 150 },
     )
