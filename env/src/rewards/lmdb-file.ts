@@ -52,13 +52,24 @@ export function checkLmdbFile(path: string, thorough = false): boolean {
   try {
     const { size } = fstatSync(file)
     if (size === 0) return false
-    const meta = readMeta(file, path)
-    if (thorough || BigInt(size) < (meta.lastPage + 1n) * BigInt(meta.pageSize)) {
-      for (const root of meta.roots) if (root !== NO_PAGE) checkTree(file, path, meta, root)
-    }
+    const { lastPage, pageSize } = readMeta(file, path)
+    if (thorough || BigInt(size) < (lastPage + 1n) * BigInt(pageSize)) checkTrees(file, path)
     return true
   } finally {
     closeSync(file)
+  }
+}
+
+/** Checks both trees; again where another process wrote meanwhile, which may have used their pages for something else. */
+function checkTrees(file: number, path: string): void {
+  for (;;) {
+    const meta = readMeta(file, path)
+    try {
+      for (const root of meta.roots) if (root !== NO_PAGE) checkTree(file, path, meta, root)
+      return
+    } catch (error) {
+      if (readMeta(file, path).transaction === meta.transaction) throw error
+    }
   }
 }
 
