@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { labelSetIdentity, ResultStore, type CacheRecord } from '@unitcell/env'
+import { importResults, labelSetIdentity, ResultStore, type CacheRecord } from '@unitcell/env'
 import { readCrystals } from '@unitcell/datasets'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { rocksalt, temporaryFolder } from '../dft/fixtures.js'
@@ -105,13 +105,15 @@ describe('cache export and import', () => {
       (line) => ({ ...line, status: 'failed', failure: { code: 'time_limit', message: 'm', deterministic: false } }),
     ],
   ]
-  test.each(bad)('refuse a line with %s', (_, message, change) => {
-    const copy = temporaryFolder()
+  test.each(bad)('refuse a line with %s', async (_, message, change) => {
+    const store = await ResultStore.open(temporaryFolder())
     const file = changed(change)
-    const { status, stderr } = cache('import', file, '--cache', copy)
-    expect(stderr).toMatch(/^unitcell-env: error: .*changed\.jsonl:1: .* \(.*\)\n$/)
-    expect(stderr).toMatch(message)
-    expect(status).toBe(1)
+    const error: unknown = await importResults(store, file).catch((caught: unknown) => caught)
+    expect(error).toHaveProperty('code')
+    expect((error as Error).message).toMatch(/changed\.jsonl:1: [^]* \([^()]*\)$/)
+    expect((error as Error).message).toMatch(message)
+    expect([...store.records()]).toEqual([])
+    await store.close()
   })
 
   test('refuse what is no export', () => {
