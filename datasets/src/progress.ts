@@ -48,7 +48,7 @@ function lineProgress({ label, total, unit, everySeconds = 3 }: ProgressOptions,
     const seconds = (now - started) / 1000
     const percent = total > 0 ? Math.floor((100 * latest) / total) : 100
     const rate = seconds > 0 ? (latest / seconds).toFixed(1) : '-'
-    const note = latestNote === undefined ? '' : `, ${latestNote}`
+    const note = latestNote ? `, ${latestNote}` : ''
     stream.write(
       `${label}: ${latest}/${total} ${unit} (${percent}%), ${seconds.toFixed(1)} s, ${rate} ${unit}/s${note}\n`,
     )

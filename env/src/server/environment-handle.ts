@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { fromNdArray, isNdArray, ProtocolError, type EnvironmentOptions, type Request } from '@unitcell/protocol'
 import { CrystalFill, OpenStep, type ResetResult, type StepResult } from '../mdp/crystal-fill.js'
 import { prepare, type CrystalReference } from '../mdp/crystal-library.js'
@@ -80,6 +81,7 @@ export class EnvironmentHandle {
     // What is wrong with one evaluation ends the others.
     const failed = new AbortController()
     const signal = AbortSignal.any([call.signal, failed.signal])
+    setMaxListeners(step.missing.length + 1, signal)
     const request = async (missing: OpenStep['missing'][number]) => {
       const env = isVector ? missing.env : undefined
       const evaluation = await evaluations.request(this.shelf.evaluator, missing, {
