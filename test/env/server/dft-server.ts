@@ -30,9 +30,10 @@ export class ServerProcess {
     readonly lines: readonly string[],
   ) {}
 
-  static async start(args: readonly string[]): Promise<ServerProcess> {
+  static async start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
     const child = spawn(process.execPath, [bin, 'serve', '--port', '0', ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
     })
     const lines: string[] = []
     for await (const line of createInterface(child.stdout!)) {
