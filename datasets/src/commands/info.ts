@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { CrystalDataSet } from '../store/data-set.js'
 import type { DataSetSummary, Quantiles, SplitSummary } from '../store/summary.js'
 import { summarize } from '../store/summary.js'
+import { aligned } from './table.js'
 
 export function infoCommand(): Command {
   return new Command('info')
@@ -59,17 +60,6 @@ function labelSetLine({ label_set: labelSet, label_set_sha256: sha256 }: DataSet
 
 function number(quantiles: Quantiles, key: Exclude<keyof Quantiles, 'known'>): string {
   return quantiles[key]?.toFixed(3) ?? '-'
-}
-
-/** First column to the left, the others to the right. */
-function aligned(table: readonly (readonly string[])[]): string[] {
-  const widths = table[0].map((_, k) => Math.max(...table.map((cells) => cells[k].length)))
-  return table.map((cells) =>
-    cells
-      .map((cell, k) => (k === 0 ? cell.padEnd(widths[k]) : cell.padStart(widths[k] + 2)))
-      .join('')
-      .trimEnd(),
-  )
 }
 
 function wrapped(words: readonly string[], width: number): string[] {

@@ -55,11 +55,13 @@ export function addRewardOptions(command: Command): Command {
     .option('--alpha1 <x>', 'weight of the energy term, Eq. (7)', nonNegative, DEFAULT_REWARD.alpha1)
     .option('--alpha2 <x>', 'weight of the band-gap term', nonNegative, DEFAULT_REWARD.alpha2)
     .option('--beta <x>', 'width of the band-gap term, eV^2', positive, DEFAULT_REWARD.beta)
-    .addOption(
-      new Option('--energy <kind>', 'total energy of the cell (Ry), or formation energy per atom (eV)')
-        .choices(['total', 'formation'])
-        .default(DEFAULT_REWARD.energy),
-    )
+    .addOption(energyOption())
+}
+
+export function energyOption(): Option {
+  return new Option('--energy <kind>', 'total energy of the cell (Ry), or formation energy per atom (eV)')
+    .choices(['total', 'formation'])
+    .default(DEFAULT_REWARD.energy)
 }
 
 export function rewardParameters({ target, alpha1, alpha2, beta, energy }: RewardFlags): RewardParameters {

@@ -20,6 +20,8 @@ export type DataSetErrorCode =
   | 'not_a_data_set'
   /** The space group of a crystal could not be found. */
   | 'symmetry_failed'
+  /** `verify` found errors. */
+  | 'not_sound'
   /** A shard is cut off. */
   | 'truncated_shard'
   | 'unknown_split'
