@@ -4,10 +4,14 @@ import { computeCrystals } from '../dft-batch/compute.js'
 import { checkIds } from '../dft-batch/known-results.js'
 import { unreadableRecord, type DftRecord } from '../dft-batch/record.js'
 import { dftTable } from '../dft-batch/table.js'
+import { ResultStore, defaultCacheFolder } from '../rewards/result-store.js'
+import { cachedResults } from './dft-cache.js'
 import { addDftOptions, createRunner, type DftSettings } from './dft-options.js'
 import { dftVerifyCommand } from './dft-verify.js'
 
 interface DftOptions extends DftSettings {
+  /** False: none. */
+  readonly cache: string | false
   readonly out?: string
   readonly retry?: true
   readonly json?: true
@@ -20,15 +24,17 @@ export function dftCommand(): Command {
     .argument('<file>', 'crystals: any format that `unitcell-data` reads')
     .enablePositionalOptions()
   return addDftOptions(command)
-    .option('--out <file>', 'keep results there, a JSON line each; crystals that have one there are not computed again')
-    .option('--retry', 'compute crystals again that failed in a way that need not last, such as the time limit')
+    .option('--cache <dir>', 'results that are there are not computed again, new ones are kept', defaultCacheFolder())
+    .option('--no-cache', 'compute everything anew')
+    .option('--out <file>', 'keep results in this file too, a JSON line each; it goes on where it was stopped')
+    .option('--retry', 'compute those of --out again that failed in a way that need not last, such as the time limit')
     .option('--json', 'print JSON lines as results come, instead of a table at the end')
     .action(runDft)
     .addCommand(dftVerifyCommand())
 }
 
 async function runDft(file: string, options: DftOptions): Promise<void> {
-  const { slots, timeLimit, out, retry, json } = options
+  const { slots, timeLimit, cache, out, retry, json } = options
   const crystals: Crystal[] = []
   const records = new Map<string, DftRecord>()
   const onRecord = (record: DftRecord) => {
@@ -44,16 +50,19 @@ async function runDft(file: string, options: DftOptions): Promise<void> {
   }
   checkIds(crystals, file)
   const runner = await createRunner(options)
+  const store = cache === false ? null : await ResultStore.open(cache)
   try {
     await computeCrystals(runner, crystals, {
       slots,
       timeLimitSeconds: timeLimit,
       file: out,
+      kept: store ? cachedResults(store, runner) : undefined,
       tryAgain: ({ failure }) => retry === true && failure !== null && !failure.deterministic,
       onRecord,
       label: 'dft',
     })
   } finally {
+    await store?.close()
     if (!json) printTable(crystals, records)
   }
   const failed = [...records.values()].filter(({ status }) => status === 'failed').length

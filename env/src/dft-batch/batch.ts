@@ -1,6 +1,7 @@
 import type { Crystal } from '@unitcell/datasets'
 import type { DftRunner } from '../dft/index.js'
 import { dftRecord, type DftRecord } from './record.js'
+import type { KeptResults } from './kept-results.js'
 
 export interface BatchOptions {
   /** How many runs at a time. */
@@ -8,6 +9,7 @@ export interface BatchOptions {
   readonly timeLimitSeconds: number
   /** Stops the batch: running calculations are ended, and have no result. */
   readonly signal: AbortSignal
+  readonly kept?: KeptResults | undefined
   /** Awaited before the slot takes its next crystal. */
   readonly onResult: (record: DftRecord) => Promise<void>
 }
@@ -18,7 +20,7 @@ export interface BatchOptions {
  * @throws the reason of `signal`; what the runner throws, which is wrong with the machine and not with a crystal
  */
 export async function runBatch(runner: DftRunner, crystals: readonly Crystal[], options: BatchOptions): Promise<void> {
-  const { slots, timeLimitSeconds, onResult } = options
+  const { slots, timeLimitSeconds, kept, onResult } = options
   // The first error ends the other slots too, so that nothing is left running when this throws.
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
@@ -26,8 +28,14 @@ export async function runBatch(runner: DftRunner, crystals: readonly Crystal[], 
   const slot = async () => {
     for (const { id, structure } of queue) {
       signal.throwIfAborted()
+      const known = kept?.find(structure)
+      if (known) {
+        await onResult({ ...known, id })
+        continue
+      }
       const result = await runner.run(structure, { timeLimitSeconds, signal, key: id })
       if (result.status === 'failed' && result.failure.code === 'cancelled') signal.throwIfAborted()
+      await kept?.keep(structure, result)
       await onResult(dftRecord(id, structure, result))
     }
   }

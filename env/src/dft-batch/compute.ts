@@ -1,6 +1,7 @@
 import { createProgress, interruptible, type Crystal } from '@unitcell/datasets'
 import type { DftRunner } from '../dft/index.js'
 import { runBatch } from './batch.js'
+import type { KeptResults } from './kept-results.js'
 import { knownResults } from './known-results.js'
 import type { DftRecord } from './record.js'
 import { ResultsFile } from './results-file.js'
@@ -10,7 +11,9 @@ export interface ComputeOptions {
   readonly timeLimitSeconds: number
   /** Keeps the results, and has those of earlier. */
   readonly file?: string | undefined
-  /** Whether a kept result is computed again. Default: never. */
+  /** Of other times: crystals that have one there are not computed again. */
+  readonly kept?: KeptResults | undefined
+  /** Whether a result of the file is computed again. Default: never. */
   readonly tryAgain?: (record: DftRecord) => boolean
   /** Called for every result, the kept ones first, each when it is there. */
   readonly onRecord: (record: DftRecord) => void
@@ -28,7 +31,7 @@ export async function computeCrystals(
   crystals: readonly Crystal[],
   options: ComputeOptions,
 ): Promise<void> {
-  const { slots, timeLimitSeconds, file, tryAgain = () => false, onRecord, label } = options
+  const { slots, timeLimitSeconds, file, kept, tryAgain = () => false, onRecord, label } = options
   const results = file === undefined ? null : await ResultsFile.open(file)
   try {
     const known = results ? knownResults(results, crystals, runner, tryAgain) : new Map<string, DftRecord>()
@@ -42,6 +45,7 @@ export async function computeCrystals(
         runBatch(runner, left, {
           slots,
           timeLimitSeconds,
+          kept,
           signal,
           onResult: async (record) => {
             await results?.append(record)

@@ -1,6 +1,13 @@
 export { DFT_ERRORS, DftError, type DftErrorCode } from './errors.js'
 export { FAILURES, classifyRun, dftFailure, type DftFailure, type FailureCode } from './failure.js'
-export { GTH_CUTOFFS, GTH_POTENTIALS_FILE, gthFileText, parseGthPotentials, type GthPotential } from './gth.js'
+export {
+  GTH_CUTOFFS,
+  GTH_POTENTIALS_FILE,
+  gthFileText,
+  parseGthPotentials,
+  readGthPotentials,
+  type GthPotential,
+} from './gth.js'
 export { pwInput, type InputSettings } from './input.js'
 export { labelSet, labelSetIdentity, labelSetSchema, restrictLabelSet, type LabelSet } from './label-set.js'
 export {

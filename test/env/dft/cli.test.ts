@@ -10,7 +10,7 @@ const workFolder = join(folder, 'work')
 const settings = ['--pseudo', shared('data/pseudo'), '--work-folder', workFolder, '--slots', '2']
 
 const unitcellEnv = (args: readonly string[], options?: ProgramOptions) =>
-  runProgram('env', args, { cwd: folder, ...options })
+  runProgram('env', args, { cwd: folder, env: { UNITCELL_CACHE: join(folder, 'cache') }, ...options })
 
 interface Line {
   readonly id: string
@@ -53,7 +53,7 @@ describe.skipIf(!canRun)('unitcell-env dft' + needsRun, () => {
   })
 
   test('goes on after Ctrl-C where it was stopped, and computes nothing twice', async () => {
-    const rows = ['lif-rocksalt', 'srtio3-perovskite', 'lih-rocksalt'].map((id) => bare(row(id)))
+    const rows = ['lif-rocksalt', 'sro-rocksalt', 'lih-rocksalt'].map((id) => bare(row(id)))
     const args = ['dft', write('rows.jsonl', rows), ...settings, '--slots', '1', '--out', 'kept.jsonl', '--json']
     const stopped = await unitcellEnv(args, { interruptWhen: (stdout) => stdout.includes('\n') })
     expect(stopped.code).toBe(130)
@@ -64,6 +64,8 @@ describe.skipIf(!canRun)('unitcell-env dft' + needsRun, () => {
     expect(resumed.code).toBe(0)
     expect(readFileSync(join(folder, 'kept.jsonl'), 'utf8').startsWith(kept)).toBe(true)
     expect(jsonLines<Line>(resumed.stdout).map(({ id }) => id)).toEqual(rows.map(({ id }) => id))
+    const again = await unitcellEnv(['dft', 'rows.jsonl', ...settings, '--json'])
+    expect(again.stdout, 'all of it from the cache, to the last digit').toBe(resumed.stdout)
     const other = await unitcellEnv([...args, '--profile', 'paper-runs'])
     expect(other.stderr).toMatch(errorLine)
     expect(other.stderr).toContain('never mixed')
@@ -72,8 +74,8 @@ describe.skipIf(!canRun)('unitcell-env dft' + needsRun, () => {
   test('verify confirms labels, finds a wrong one, and leaves out those of other pseudopotentials', async () => {
     const [lif, lih, mgo] = ['lif-rocksalt', 'lih-rocksalt', 'mgo-rocksalt'].map(row)
     const labels = write('labels.jsonl', [
-      lif,
-      { ...lih, band_gap_ev: lih.band_gap_ev + 0.01 },
+      { ...lif, band_gap_ev: lif.band_gap_ev + 0.01 },
+      lih,
       { ...mgo, n_electrons: 10 },
     ])
     const args = ['dft', 'verify', '--labels', labels, ...settings]
@@ -86,8 +88,8 @@ describe.skipIf(!canRun)('unitcell-env dft' + needsRun, () => {
     expect(JSON.parse(stdout)).toMatchObject({
       summary: { compared: 2, agreeing: 1 },
       comparisons: [
-        { id: lif.id, agrees: true },
-        { id: lih.id, agrees: false },
+        { id: lih.id, agrees: true },
+        { id: lif.id, agrees: false },
       ],
       leftOut: { 'label of another number of valence electrons': 1 },
     })
