@@ -146,7 +146,7 @@ describe('a checkpoint that cannot be used is refused with a reason', () => {
 
   test('one of another agent, one that is cut off, one of another kind, and none', async () => {
     await expect(load('cql', 'a')).rejects.toMatchObject({ code: 'bad_checkpoint' })
-    await expect(load('bc', 'nowhere')).rejects.toMatchObject({ code: 'checkpoint_needed' })
+    await expect(load('bc', 'nowhere')).rejects.toMatchObject({ code: 'no_checkpoint' })
     const policy = join(root, 'c/policy.safetensors')
     const whole = readFileSync(policy)
     truncateSync(policy, whole.length - 100)

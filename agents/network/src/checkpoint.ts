@@ -8,87 +8,108 @@ import {
 } from '@unitcell/datasets'
 import { architecture as completeArchitecture, type Architecture } from './architecture.js'
 import { NetworkError } from './network-error.js'
-import { parameterLayout, type ParameterLayout } from './parameters.js'
+import { parameterLayout } from './parameters.js'
 import type { TrainingState } from './q-network.js'
 
-/** `format` of the metadata; the number counts changes that older programs cannot read. */
-export const CHECKPOINT_FORMAT = 'unitcell-q-network/1'
+// Networks in safetensors files, for any language with a library for these. What a file says of itself is JSON under
+// `unitcell` in the metadata: `format`, `architecture` and whatever the trainer wants to find again (data, options, score).
 
-/**
- * A network in a file, for any language with a safetensors library. The tensors have the names and shapes of
- * `parameterLayout`, PyTorch's; those of the target network, of Adam's moments begin with `target.`, `adam.m.` and
- * `adam.v.`. The metadata hold `format`, `architecture` and `provenance` (JSON) and `steps`.
- */
-export interface Checkpoint {
+/** A policy: tensors by the names and in the shapes of `parameterLayout`, PyTorch's. */
+const POLICY_FORMAT = 'unitcell-checkpoint-1'
+/** Where training stands: four flat tensors in the layout's order. `adamSteps` counts the steps made. */
+const STATE_FORMAT = 'unitcell-training-state-1'
+const HEADER = 'unitcell'
+
+const STATE_TENSORS = {
+  online: 'online',
+  target: 'target',
+  firstMoment: 'first_moment',
+  secondMoment: 'second_moment',
+} as const satisfies Partial<Record<keyof TrainingState, string>>
+
+/** What a checkpoint says of itself. */
+export interface CheckpointFacts {
   readonly architecture: Architecture
-  /** In the layout's order. */
-  readonly parameters: Float32Array
-  /** Everything to go on training from; null in a checkpoint that only plays. */
-  readonly training: TrainingState | null
-  /** What the parameters were trained on and how: whatever JSON the trainer wants to find again. */
-  readonly provenance: Readonly<Record<string, unknown>>
+  readonly [fact: string]: unknown
 }
 
-const PARTS = { target: 'target.', firstMoment: 'adam.m.', secondMoment: 'adam.v.' } as const
-
-export function encodeCheckpoint({ architecture, parameters, training, provenance }: Checkpoint): Uint8Array {
-  const layout = parameterLayout(architecture)
+export function encodePolicy<Facts extends { readonly architecture: Architecture }>(
+  facts: Facts,
+  parameters: Float32Array,
+): Uint8Array {
   const tensors: Record<string, Tensor> = {}
-  write(tensors, layout, '', training?.online ?? parameters)
-  if (training) {
-    for (const [part, prefix] of Object.entries(PARTS)) {
-      write(tensors, layout, prefix, training[part as keyof typeof PARTS])
-    }
+  for (const { name, shape, offset, size } of parameterLayout(facts.architecture).tensors) {
+    tensors[name] = { dtype: 'F32', shape, data: parameters.subarray(offset, offset + size) }
   }
-  return encodeSafetensors(tensors, {
-    format: CHECKPOINT_FORMAT,
-    architecture: JSON.stringify(architecture),
-    provenance: JSON.stringify(provenance),
-    ...(training && { steps: String(training.steps) }),
-  })
+  return encodeSafetensors(tensors, { [HEADER]: JSON.stringify({ format: POLICY_FORMAT, ...facts }) })
 }
 
 /**
- * @param source what to call it in an error
+ * @param source what to call the file in an error
  * @param expected refuses a network of another architecture
  * @throws {NetworkError} `bad_checkpoint`: cut off, damaged, of something else, or of another architecture
  */
-export function decodeCheckpoint(bytes: Uint8Array, source = 'the checkpoint', expected?: Architecture): Checkpoint {
-  const { tensors, metadata } = decode(bytes, source)
-  const format = metadata['format']
-  if (format !== CHECKPOINT_FORMAT) {
-    const what = format?.startsWith('unitcell-q-network/')
-      ? `${source} is of another version (${format}, not ${CHECKPOINT_FORMAT})`
-      : `${source} is a safetensors file but not a checkpoint of this program`
-    throw bad(what, 'give one that `unitcell-agent train` wrote')
+export function decodePolicy(
+  bytes: Uint8Array,
+  source = 'the checkpoint',
+  expected?: Architecture,
+): { facts: CheckpointFacts; parameters: Float32Array } {
+  const { tensors, facts } = decode(bytes, POLICY_FORMAT, source)
+  if (expected) refuseOther(facts.architecture, expected, source)
+  const layout = parameterLayout(facts.architecture)
+  const parameters = new Float32Array(layout.size)
+  const unknown = new Set(tensors.keys())
+  for (const { name, shape, offset } of layout.tensors) {
+    parameters.set(readTensor(tensors, name, shape, source), offset)
+    unknown.delete(name)
   }
-  const architecture = readArchitecture(metadata['architecture'], source)
-  if (expected) refuseOther(architecture, completeArchitecture(expected), source)
-  const layout = parameterLayout(architecture)
-  const names = new Set(tensors.keys())
-  const read = (prefix: string) => readPart(tensors, layout, prefix, source, names)
-  const parameters = read('')
-  const training =
-    'steps' in metadata
-      ? {
-          steps: readSteps(metadata['steps'], source),
-          online: parameters,
-          target: read(PARTS.target),
-          firstMoment: read(PARTS.firstMoment),
-          secondMoment: read(PARTS.secondMoment),
-        }
-      : null
-  if (names.size > 0) throw bad(`${source} has a tensor that its network has not: ${[...names][0]}`)
-  return { architecture, parameters, training, provenance: readJson(metadata['provenance'] ?? '{}', source) }
+  if (unknown.size > 0) throw bad(`${source} has a tensor that its network has not: ${[...unknown][0]}`)
+  return { facts, parameters }
+}
+
+export function encodeTrainingState<Facts extends { readonly architecture: Architecture }>(
+  facts: Facts,
+  state: TrainingState,
+): Uint8Array {
+  const tensors = Object.fromEntries(
+    Object.entries(STATE_TENSORS).map(([part, name]) => {
+      const data = state[part as keyof typeof STATE_TENSORS]
+      return [name, { dtype: 'F32', shape: [data.length], data } as const]
+    }),
+  )
+  const header = { format: STATE_FORMAT, ...facts, adamSteps: state.steps }
+  return encodeSafetensors(tensors, { [HEADER]: JSON.stringify(header) })
+}
+
+/** @throws {NetworkError} `bad_checkpoint`, as `decodePolicy` */
+export function decodeTrainingState(
+  bytes: Uint8Array,
+  source = 'the checkpoint',
+): { facts: CheckpointFacts; state: TrainingState } {
+  const { tensors, facts } = decode(bytes, STATE_FORMAT, source)
+  const steps = facts['adamSteps']
+  if (!(Number.isSafeInteger(steps) && (steps as number) >= 0)) {
+    throw bad(`${source} states ${JSON.stringify(steps)} steps`)
+  }
+  const { size } = parameterLayout(facts.architecture)
+  const read = (part: keyof typeof STATE_TENSORS) => readTensor(tensors, STATE_TENSORS[part], [size], source)
+  const state = {
+    steps: steps as number,
+    online: read('online'),
+    target: read('target'),
+    firstMoment: read('firstMoment'),
+    secondMoment: read('secondMoment'),
+  }
+  return { facts, state }
 }
 
 /** Writes to a temporary file beside it and renames: after a crash the old checkpoint is there, or the new one. */
-export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+export async function writeCheckpoint(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`
   try {
     const file = await open(temporary, 'w')
     try {
-      await file.writeFile(encodeCheckpoint(checkpoint))
+      await file.writeFile(bytes)
       await file.sync()
     } finally {
       await file.close()
@@ -100,61 +121,68 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
   }
 }
 
-/** @throws {NetworkError} `bad_checkpoint`, as `decodeCheckpoint`, or where there is no file */
-export async function readCheckpoint(path: string, expected?: Architecture): Promise<Checkpoint> {
-  let bytes: Uint8Array
+/** @throws {NetworkError} `no_checkpoint` where there is no file that can be read */
+export async function readCheckpoint(path: string): Promise<Uint8Array> {
   try {
-    bytes = await readFile(path)
+    return await readFile(path)
   } catch (error) {
-    throw bad(`${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`, 'check the path')
-  }
-  return decodeCheckpoint(bytes, path, expected)
-}
-
-function write(tensors: Record<string, Tensor>, layout: ParameterLayout, prefix: string, values: Float32Array): void {
-  for (const { name, shape, offset, size } of layout.tensors) {
-    tensors[prefix + name] = { dtype: 'F32', shape, data: values.subarray(offset, offset + size) }
+    const what = `${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`
+    throw new NetworkError('no_checkpoint', what, 'name the folder that `unitcell-agent train --out` wrote')
   }
 }
 
-/** Takes what it reads out of `names`. */
-function readPart(
+function readTensor(
   tensors: Safetensors['tensors'],
-  layout: ParameterLayout,
-  prefix: string,
+  name: string,
+  shape: readonly number[],
   source: string,
-  names: Set<string>,
 ): Float32Array {
-  const values = new Float32Array(layout.size)
-  for (const { name, shape, offset } of layout.tensors) {
-    const tensor = tensors.get(prefix + name)
-    names.delete(prefix + name)
-    if (!tensor) throw bad(`${source} has no tensor ${prefix}${name}`)
-    if (tensor.dtype !== 'F32' || tensor.shape.join() !== shape.join()) {
-      throw bad(`${source}: tensor ${prefix}${name} is ${tensor.dtype} [${tensor.shape}], not F32 [${shape}]`)
-    }
-    values.set(tensor.data as Float32Array, offset)
-  }
-  return values
+  const tensor = tensors.get(name)
+  if (!tensor) throw bad(`${source} has no tensor ${name}`)
+  if (tensor.dtype === 'F32' && tensor.shape.join() === shape.join()) return tensor.data as Float32Array
+  throw bad(`${source}: tensor ${name} is ${tensor.dtype} [${tensor.shape}], not F32 [${shape}]`)
 }
 
-function decode(bytes: Uint8Array, source: string): Safetensors {
+function decode(bytes: Uint8Array, format: string, source: string) {
+  let file: Safetensors
   try {
-    return decodeSafetensors(bytes, source)
+    file = decodeSafetensors(bytes, source)
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error
     throw bad(error.message)
   }
+  const facts = readFacts(file.metadata[HEADER], source)
+  if (facts['format'] !== format) {
+    const what = `${source} is of the format ${JSON.stringify(facts['format'])}, not ${format}`
+    throw bad(what, 'give one that this version of `unitcell-agent train` wrote')
+  }
+  const architecture = readArchitecture(facts['architecture'], source)
+  const checked: CheckpointFacts = { ...facts, architecture }
+  return { tensors: file.tensors, facts: checked }
 }
 
-function readArchitecture(text: string | undefined, source: string): Architecture {
-  const value = readJson(text ?? '', source)
+function readFacts(text: string | undefined, source: string): Record<string, unknown> {
+  if (text === undefined) {
+    const what = `${source} is a safetensors file but not a checkpoint of this program`
+    throw bad(what, 'give one that `unitcell-agent train` wrote')
+  }
+  try {
+    const value = JSON.parse(text) as unknown
+    if (isRecord(value)) return value
+  } catch {
+    // Said below.
+  }
+  throw bad(`the metadata of ${source} are not a JSON object`)
+}
+
+function readArchitecture(value: unknown, source: string): Architecture {
   const known = Object.keys(completeArchitecture())
-  const differing = [
-    ...known.filter((field) => !(field in value)).map((field) => `no ${field}`),
-    ...Object.keys(value).filter((field) => !known.includes(field)),
-  ]
-  if (differing.length > 0) throw bad(`the architecture of ${source} is not one of this program: ${differing[0]}`)
+  if (!isRecord(value)) throw bad(`${source} does not state its architecture`)
+  const missing = known.find((field) => !(field in value))
+  if (missing !== undefined) throw bad(`the architecture of ${source} has no ${missing}`)
+  const strange = Object.keys(value).find((field) => !known.includes(field))
+  if (strange !== undefined)
+    throw bad(`the architecture of ${source} has a ${strange}, which this program does not know`)
   try {
     return completeArchitecture(value)
   } catch (error) {
@@ -171,20 +199,8 @@ function refuseOther(found: Architecture, expected: Architecture, source: string
   }
 }
 
-function readSteps(text: string | undefined, source: string): number {
-  const steps = Number(text)
-  if (Number.isSafeInteger(steps) && steps >= 0) return steps
-  throw bad(`${source} states ${JSON.stringify(text)} steps`)
-}
-
-function readJson(text: string, source: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(text) as unknown
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  } catch {
-    // Said below.
-  }
-  throw bad(`the metadata of ${source} are not JSON objects`)
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function bad(what: string, fix = 'use another checkpoint, or train again'): NetworkError {

@@ -10,6 +10,8 @@ export type NetworkErrorCode =
   | 'bad_batch'
   /** A checkpoint is damaged, or of something else. */
   | 'bad_checkpoint'
+  /** There is no checkpoint where one was looked for. */
+  | 'no_checkpoint'
   /** The network was disposed of. */
   | 'disposed'
 

@@ -11,7 +11,7 @@ import { needsSkeletons, siteFeatures } from './site-features.js'
  * The agent that a run's folder holds: its best policy.
  *
  * @param name which agent it has to be
- * @throws AgentError `checkpoint_needed`, `bad_checkpoint`; NetworkError `backend_unavailable`
+ * @throws AgentError `checkpoint_needed`, `bad_checkpoint`; NetworkError `no_checkpoint`, `bad_checkpoint`, `backend_unavailable`
  */
 export async function loadNetworkAgent(name: string, options: AgentOptions): Promise<NetworkAgent> {
   const { checkpoint, seed, temperature = 0, backend = 'auto', threads } = options

@@ -6,13 +6,14 @@ import { encodeSafetensors } from '@unitcell/datasets'
 import {
   architecture,
   createQNetwork,
-  decodeCheckpoint,
-  encodeCheckpoint,
+  decodePolicy,
+  decodeTrainingState,
+  encodePolicy,
+  encodeTrainingState,
   initialParameters,
   parameterLayout,
   readCheckpoint,
   writeCheckpoint,
-  type Checkpoint,
 } from '@unitcell/network'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -23,28 +24,31 @@ beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'checkpoint-')
 afterAll(() => rm(folder, { recursive: true }))
 
 const a = architecture({ focus: 'node', gaussians: 3, blocks: 1 })
-const provenance = { dataset: 'mp20', steps: 12, score: { accuracy: 51.5 } }
-const policy: Checkpoint = { architecture: a, parameters: initialParameters(a, 3), training: null, provenance }
-const damage = (code = 'bad_checkpoint') => expect.objectContaining({ name: 'NetworkError', code })
+const facts = { architecture: a, dataset: 'mp20', step: 12, score: { accuracy: 51.5 } }
+const parameters = initialParameters(a, 3)
+const policy = encodePolicy(facts, parameters)
+const damage = expect.objectContaining({ name: 'NetworkError', code: 'bad_checkpoint' })
 
-test('a policy comes back with its configuration and provenance', async () => {
+test('a policy comes back with all that is said of it', async () => {
   const path = join(folder, 'policy.safetensors')
   await writeCheckpoint(path, policy)
-  expect(await readCheckpoint(path, a)).toEqual(policy)
+  const read = decodePolicy(await readCheckpoint(path), path, a)
+  expect(read.facts).toMatchObject(facts)
+  expect(read.parameters).toEqual(parameters)
 })
 
-test('training goes on from a checkpoint with the same bits', async () => {
-  const path = join(folder, 'state.safetensors')
+test('training goes on from its state with the same bits', async () => {
   const objective = randomCql(a, 4, 1)
   const network = await createQNetwork(a, { seed: 1, backend: 'tfjs' })
   const update = { learningRate: 1e-2 }
   await network.step(objective, update)
-  const training = network.trainingState()
-  await writeCheckpoint(path, { architecture: a, parameters: training.online, training, provenance })
+  const saved = encodeTrainingState(facts, network.trainingState())
   const straight = [await network.step(objective, update), await network.step(objective, update)]
 
   const resumed = await createQNetwork(a, { seed: 2, backend: 'tfjs' })
-  resumed.setTrainingState((await readCheckpoint(path)).training!)
+  const { state, facts: found } = decodeTrainingState(saved)
+  expect(found).toMatchObject(facts)
+  resumed.setTrainingState(state)
   expect([await resumed.step(objective, update), await resumed.step(objective, update)]).toEqual(straight)
   expect(resumed.trainingState()).toEqual(network.trainingState())
 })
@@ -52,55 +56,53 @@ test('training goes on from a checkpoint with the same bits', async () => {
 test('a checkpoint replaces the one before it, and leaves nothing beside it', async () => {
   const own = await mkdtemp(join(folder, 'own-'))
   const path = join(own, 'policy.safetensors')
+  await writeCheckpoint(path, Uint8Array.of(1))
   await writeCheckpoint(path, policy)
-  await writeCheckpoint(path, { ...policy, provenance: { second: true } })
-  expect((await readCheckpoint(path)).provenance).toEqual({ second: true })
+  expect(new Uint8Array(await readFile(path))).toEqual(policy)
   expect(await readdir(own)).toEqual(['policy.safetensors'])
 })
 
-test('a checkpoint that cannot be written leaves the old one as it was', async () => {
-  const path = join(folder, 'kept.safetensors')
-  await writeCheckpoint(path, policy)
-  const before = await readFile(path)
-  const broken = { ...policy, provenance: { toJSON: () => { throw new Error('no') } } } // prettier-ignore
-  await expect(writeCheckpoint(path, broken)).rejects.toThrow('no')
-  expect(await readFile(path)).toEqual(before)
+test('a checkpoint that cannot be written leaves nothing behind', async () => {
   await expect(writeCheckpoint(join(folder, 'absent', 'x.safetensors'), policy)).rejects.toThrow('ENOENT')
+  await expect(writeCheckpoint(folder, policy)).rejects.toThrow(/EISDIR|ENOTEMPTY/)
+  expect(
+    (await readdir(tmpdir())).filter((name) => folder.endsWith(name.split('.')[0]) && name.endsWith('.tmp')),
+  ).toEqual([])
 })
 
 describe('refuses', () => {
+  const file = (tensors: Parameters<typeof encodeSafetensors>[0], changes: object = {}) =>
+    encodeSafetensors(tensors, {
+      unitcell: JSON.stringify({ format: 'unitcell-checkpoint-1', architecture: a, ...changes }),
+    })
+
   test('a file that is cut off, wherever', async () => {
-    const bytes = encodeCheckpoint(policy)
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: bytes.length - 1 }), (length) => {
-        expect(() => decodeCheckpoint(bytes.slice(0, length))).toThrow(damage())
+      fc.property(fc.integer({ min: 0, max: policy.length - 1 }), (length) => {
+        expect(() => decodePolicy(policy.slice(0, length))).toThrow(damage)
       }),
       { numRuns: 50 },
     )
     const path = join(folder, 'cut.safetensors')
-    await writeFile(path, bytes)
-    await truncate(path, bytes.length >> 1)
-    await expect(readCheckpoint(path)).rejects.toThrow(/cut\.safetensors.*cut off/)
+    await writeFile(path, policy)
+    await truncate(path, policy.length >> 1)
+    const bytes = await readCheckpoint(path)
+    expect(() => decodePolicy(bytes, path)).toThrow(/cut\.safetensors.*cut off/)
   })
 
   test('a file that is not there', async () => {
-    await expect(readCheckpoint(join(folder, 'nothing'))).rejects.toThrow(damage())
+    await expect(readCheckpoint(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'no_checkpoint' })
   })
 
-  test('safetensors of something else', () => {
+  test('safetensors of something else, of another format, or a state for a policy', () => {
     const foreign = encodeSafetensors({ x: { dtype: 'F32', shape: [1], data: Float32Array.of(1) } })
-    expect(() => decodeCheckpoint(foreign)).toThrow('not a checkpoint of this program')
-  })
-
-  test('a checkpoint of a later format', () => {
-    const later = encodeSafetensors({}, { format: 'unitcell-q-network/2' })
-    expect(() => decodeCheckpoint(later)).toThrow('another version')
+    expect(() => decodePolicy(foreign)).toThrow('not a checkpoint of this program')
+    expect(() => decodePolicy(file({}, { format: 'unitcell-checkpoint-2' }))).toThrow('unitcell-checkpoint-2')
+    expect(() => decodeTrainingState(policy)).toThrow('not unitcell-training-state-1')
   })
 
   test('a network of another architecture, and says in what it differs', () => {
-    expect(() => decodeCheckpoint(encodeCheckpoint(policy), 'x', architecture({ ...a, gaussians: 20 }))).toThrow(
-      'its gaussians is 3, not 20',
-    )
+    expect(() => decodePolicy(policy, 'x', architecture({ ...a, gaussians: 20 }))).toThrow('its gaussians is 3, not 20')
   })
 
   test('tensors that are missing, too many or of another shape', () => {
@@ -110,23 +112,17 @@ describe('refuses', () => {
         { dtype: 'F32', shape, data: new Float32Array(size) } as const,
       ]),
     )
-    const metadata = { format: 'unitcell-q-network/1', architecture: JSON.stringify(a) }
     const { 'node_encoder.layers.0.bias': bias, ...others } = tensors
-    expect(() => decodeCheckpoint(encodeSafetensors(others, metadata))).toThrow('no tensor node_encoder.layers.0.bias')
-    const extra = encodeSafetensors({ ...tensors, more: bias }, metadata)
-    expect(() => decodeCheckpoint(extra)).toThrow('more')
+    expect(() => decodePolicy(file(others))).toThrow('no tensor node_encoder.layers.0.bias')
+    expect(() => decodePolicy(file({ ...tensors, more: bias }))).toThrow('more')
     const reshaped = { ...bias, shape: [1, ...bias.shape] }
-    const wrong = encodeSafetensors({ ...tensors, 'node_encoder.layers.0.bias': reshaped }, metadata)
-    expect(() => decodeCheckpoint(wrong)).toThrow('[1,64]')
-    const unfinished = encodeSafetensors(tensors, { ...metadata, steps: '3' })
-    expect(() => decodeCheckpoint(unfinished)).toThrow('target.')
+    expect(() => decodePolicy(file({ ...tensors, 'node_encoder.layers.0.bias': reshaped }))).toThrow('[1,64]')
   })
 
   test('an architecture that this program does not know', () => {
-    const metadata = { format: 'unitcell-q-network/1', architecture: JSON.stringify({ ...a, heads: 4 }) }
-    expect(() => decodeCheckpoint(encodeSafetensors({}, metadata))).toThrow('heads')
-    const nonsense = { ...metadata, architecture: JSON.stringify({ ...a, blocks: -1 }) }
-    expect(() => decodeCheckpoint(encodeSafetensors({}, nonsense))).toThrow('blocks')
+    expect(() => decodePolicy(file({}, { architecture: { ...a, heads: 4 } }))).toThrow('heads')
+    expect(() => decodePolicy(file({}, { architecture: { ...a, blocks: -1 } }))).toThrow('blocks')
+    expect(() => decodePolicy(file({}, { architecture: { focus: 'node' } }))).toThrow('has no')
   })
 })
 
@@ -147,7 +143,7 @@ header = json.loads(bytes[8:8 + size])
 begin, end = header['output_proj.layers.4.weight']['data_offsets']
 values = array.array('f', bytes[8 + size + begin:8 + size + end])
 print(json.dumps({'shape': header['output_proj.layers.4.weight']['shape'], 'last': values[-1],
-  'gaussians': json.loads(header['__metadata__']['architecture'])['gaussians']}))
+  'gaussians': json.loads(header['__metadata__']['unitcell'])['architecture']['gaussians']}))
 `
 
 test.skipIf(!hasPython)(`Python reads a checkpoint${hasPython ? '' : ' (skipped: no python3)'}`, async () => {
@@ -155,5 +151,5 @@ test.skipIf(!hasPython)(`Python reads a checkpoint${hasPython ? '' : ' (skipped:
   await writeCheckpoint(path, policy)
   const { offset, size, shape } = parameterLayout(a).tensors.find(({ name }) => name === 'output_proj.layers.4.weight')!
   const found: unknown = JSON.parse(execFileSync('python3', ['-c', reader, path], { encoding: 'utf8' }))
-  expect(found).toEqual({ shape, last: policy.parameters[offset + size - 1], gaussians: 3 })
+  expect(found).toEqual({ shape, last: parameters[offset + size - 1], gaussians: 3 })
 })

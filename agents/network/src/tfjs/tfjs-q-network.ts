@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import { adamStep, globalNorm } from '../adam.js'
 import { checkArchitecture, type Architecture } from '../architecture.js'
@@ -59,7 +60,9 @@ export class TfjsQNetwork implements QNetwork {
     { device, detail }: TfjsBackend,
   ) {
     this.layout = parameterLayout(architecture)
-    this.backend = { name: 'tfjs', detail, threads: 1 } as const
+    // TensorFlow takes as many threads as there are cores, and asks nobody.
+    const threads = device === 'tensorflow' ? availableParallelism() : 1
+    this.backend = { name: 'tfjs', detail, threads } as const
     this.#device = device
     this.#megnet = new Megnet(architecture)
     const online = initialParameters(architecture, seed)
