@@ -16,6 +16,7 @@ interface TrainOptions {
   readonly resume?: boolean
   readonly backend: BackendChoice
   readonly threads?: number
+  readonly minutes?: number
   readonly json?: boolean
   // What the preset says, changed.
   readonly steps?: number
@@ -45,6 +46,7 @@ export function trainCommand(): Command {
         .default('best'),
     )
     .option('--steps <n>', 'training steps', positiveInteger)
+    .option('--minutes <n>', 'end earlier, after so many minutes', positive)
     .option('--batch-size <n>', 'transitions in a step', positiveInteger)
     .option('--seed <n>', 'seed of parameters, orders and batches (default: 0)', wholeNumber)
     .option('--lr <rate>', 'peak learning rate', positive)
@@ -78,13 +80,13 @@ async function train(name: string, options: TrainOptions): Promise<void> {
   const preset = algorithm.presets[options.preset]
   const changed = changes(name, preset, options)
   const dataset = await CrystalDataSet.open(options.data)
-  const { backend, threads } = options
+  const { backend, threads, minutes } = options
   const best = await interruptible((signal) =>
     runTraining(algorithm, {
       dataset,
       out: options.out,
       config: options.resume ? (saved) => resumed(saved, changed) : { ...preset, ...changed },
-      computing: { backend, ...(threads !== undefined && { threads }) },
+      computing: { backend, ...(threads !== undefined && { threads }), ...(minutes !== undefined && { minutes }) },
       signal,
       onStart({ network, transitions, fromStep, config }) {
         if (options.json) return

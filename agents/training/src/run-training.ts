@@ -76,7 +76,8 @@ export async function runTraining<C extends TrainingConfig>(
 
   const { stateSize, nodeFeatures } = packer
   const shape = architecture({ ...config.architecture, stateSize, nodeFeatures })
-  const network = await createQNetwork(shape, { seed: config.seed, ...computing })
+  const { minutes, ...engine } = computing
+  const network = await createQNetwork(shape, { seed: config.seed, ...engine })
   try {
     const header = { agent: algorithm.name, config, architecture: shape, state, dataset: identity }
     if (needsSkeletons(config.features) && saved === null) {
@@ -94,7 +95,13 @@ export async function runTraining<C extends TrainingConfig>(
           describeBatch: (step) => describeBatch(shard, replay.rows(step)),
           evaluate: evaluation(dataset.split('val'), network, packer, algorithm, config),
         },
-        { ...config, schedule: config.learningRate, logEvery: LOG_EVERY, saveEvery: config.evaluateEvery },
+        {
+          ...config,
+          schedule: config.learningRate,
+          logEvery: LOG_EVERY,
+          saveEvery: config.evaluateEvery,
+          ...(minutes !== undefined && { minutes }),
+        },
         {
           save: (runState) => writeRunState(folder.file('state'), header, runState),
           saveBest: (step, score) =>

@@ -18,6 +18,8 @@ export interface TrainingPlan {
   readonly evaluateEvery: number
   readonly logEvery: number
   readonly saveEvery: number
+  /** Ends the run earlier, after so many minutes; the schedule of the learning rate then follows the clock where that is ahead of the steps. */
+  readonly minutes?: number
 }
 
 /** What learns: a network, the batches it learns from and how well it plays. */
@@ -75,6 +77,7 @@ export async function train(
   let best = start?.best ?? null
   let running = start?.running ?? NOTHING
   let step = start?.step ?? 0
+  const started = performance.now()
   const save = () => store.save({ step, running, best, network: network.trainingState() })
 
   while (step < plan.steps) {
@@ -82,13 +85,14 @@ export async function train(
       await save()
       throw signal.reason
     }
-    const { schedule, clipNorm, tau, weightDecay } = plan
-    const rate = learningRate(schedule, step, plan.steps)
+    const { schedule, clipNorm, tau, weightDecay, minutes = Infinity } = plan
+    const elapsed = (performance.now() - started) / (60_000 * minutes)
+    const rate = learningRate(schedule, Math.max(step, Math.floor(elapsed * plan.steps)), plan.steps)
     const result = await network.step(learner.objective(step), { learningRate: rate, clipNorm, tau, weightDecay })
     if (!result.applied) throw divergence(step, result, learner.describeBatch(step))
     step++
     running = add(running, result)
-    const isLast = step === plan.steps
+    const isLast = step === plan.steps || elapsed >= 1
     if (step % plan.logEvery === 0 || isLast) {
       store.log({ step, ...means(running), 'train/learningRate': rate })
       running = NOTHING
@@ -103,6 +107,7 @@ export async function train(
       }
     }
     if (step % plan.saveEvery === 0 || isLast) await save()
+    if (isLast) break
   }
   return best!
 }

@@ -40,6 +40,8 @@ export interface TrainingConfig {
 export interface ComputingOptions {
   readonly backend: BackendChoice
   readonly threads?: number
+  /** Ends the run after so many minutes; two such runs are not the same. */
+  readonly minutes?: number
 }
 
 /** The paper's: Sections 4 and appendix; 500,000 steps of 1024 transitions, Adam 3e-4, tau 0.005, clip 5. */
