@@ -7,9 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 
 // `npm run quickstart`: the whole path once, with the programs a user would start by hand: the environment server on the
-// built-in data set, the random agent playing it over the wire, and the score of what it built.
+// built-in data set, the random agent and a freshly trained one playing it over the wire, and the scores of what they built.
 
 const EPISODES = 2000
+/** How long behavioural cloning learns; the engine decides how far it gets. */
+const MINUTES = 1
+const STEPS = 6000
 const SEED = 1
 
 const program = (path: string) => fileURLToPath(new URL(`../../${path}/bin.js`, import.meta.url))
@@ -27,20 +30,34 @@ async function address(output: Readable): Promise<string> {
   throw new Error('the server ended before it listened (its message stands above)')
 }
 
+/** Prints what a program says, but not where it wrote: that folder is temporary. */
+async function filtered(lines: AsyncIterable<unknown>): Promise<void> {
+  for await (const line of lines) if (!String(line).startsWith('written to')) console.log(line)
+}
+
 async function quickstart(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'unitcell-quickstart-'))
-  const out = join(folder, 'random.jsonl')
   console.log('1. unitcell-env serve: the environment server, on crystals computed with Quantum Espresso')
   const server = execaNode(SERVER, ['serve', '--no-dft', '--port', '0'], { stderr: 'inherit', reject: false })
   try {
     const url = await address(server.stdout)
-    console.log(`\n2. unitcell-agent run random: ${EPISODES} episodes over the wire, seed ${SEED}`)
-    const episodes = ['--split', 'val', '--episodes', String(EPISODES), '--seed', String(SEED)]
-    const agent = execaNode(AGENT, ['run', 'random', '--server', url, ...episodes, '--out', out], { stderr: 'inherit' })
-    // Not where it wrote: that folder is temporary.
-    for await (const line of agent) if (!line.startsWith('written to')) console.log(line)
-    console.log('\n3. unitcell-eval metrics: the score, beside the paper')
-    await execaNode(EVALUATION, ['metrics', out], { stdio: 'inherit' })
+    const play = async (agent: string, episodes: number, options: readonly string[] = []) => {
+      const out = join(folder, `${agent}.jsonl`)
+      const args = ['--server', url, '--split', 'val', '--episodes', String(episodes), '--seed', String(SEED)]
+      await filtered(execaNode(AGENT, ['run', agent, ...args, ...options, '--out', out], { stderr: 'inherit' }))
+      await execaNode(EVALUATION, ['metrics', out], { stdio: 'inherit' })
+    }
+    console.log(
+      `\n2. unitcell-agent run random: ${EPISODES} episodes over the wire, and unitcell-eval metrics: the score`,
+    )
+    await play('random', EPISODES)
+    console.log(`\n3. unitcell-agent train bc: behavioural cloning of the training crystals, about ${MINUTES} minute`)
+    const run = join(folder, 'bc')
+    const length = ['--steps', String(STEPS), '--minutes', String(MINUTES), '--evaluate-every', '1000']
+    const data = ['--data', 'builtin', '--out', run, '--seed', String(SEED)]
+    await filtered(execaNode(AGENT, ['train', 'bc', ...data, ...length], { stderr: 'inherit' }))
+    console.log('\n4. unitcell-agent run bc: every crystal of val, beside what random did to them')
+    await play('bc', 24, ['--checkpoint', run])
   } finally {
     server.kill('SIGTERM')
     await server

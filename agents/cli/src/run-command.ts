@@ -11,6 +11,8 @@ interface RunOptions {
   readonly data?: string
   readonly checkpoint?: string
   readonly temperature: number
+  readonly votes: number
+  readonly neutral?: boolean
   readonly backend: BackendChoice
   readonly threads?: number
   readonly dataset?: string
@@ -35,6 +37,8 @@ export function runCommand(): Command {
     .option('--data <dir>', 'data set whose split train the agent may know: a folder, or builtin')
     .option('--checkpoint <dir>', 'folder of a training run, for agents that have learnt')
     .option('--temperature <t>', '0: the best action; else drawn from softmax(Q / t)', nonNegative, 0)
+    .option('--votes <n>', 'fillings that a network imagines before it decides; 1: none', positiveInteger, 1)
+    .option('--neutral', 'let the environment forbid elements that rule charge neutrality out')
     .addOption(new Option('--backend <name>', 'engine of the network').choices(BACKEND_CHOICES).default('auto'))
     .option('--threads <n>', 'computing threads of the network (default: one per core)', positiveInteger)
     .option('--dataset <name>', 'data set of the server (default: its first)')
@@ -78,6 +82,8 @@ async function playAndReport(name: string, options: RunOptions): Promise<void> {
     data,
     checkpoint,
     temperature,
+    votes,
+    neutral,
     backend,
     threads,
     dataset,
@@ -95,6 +101,7 @@ async function playAndReport(name: string, options: RunOptions): Promise<void> {
   ).createAgent({
     seed,
     temperature,
+    votes,
     backend,
     ...(data !== undefined && { data }),
     ...(checkpoint !== undefined && { checkpoint }),
@@ -112,7 +119,14 @@ async function playAndReport(name: string, options: RunOptions): Promise<void> {
         seed,
         batch,
         ...(episodes === undefined ? {} : { episodes }),
-        environment: { dataset: dataset ?? null, split, sites, rewards, reward: { target: target ?? null } },
+        environment: {
+          dataset: dataset ?? null,
+          split,
+          sites,
+          rewards,
+          reward: { target: target ?? null },
+          ...(neutral && { mask: true, constraints: { neutral } }),
+        },
         onProgress: (done, total, awaited) => {
           progress ??= createProgress({ label: agent.name, total, unit: 'crystals' })
           progress.update(done, awaited)

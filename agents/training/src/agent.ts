@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly checkpoint?: string
   /** 0 (default): always the best action; else actions are drawn from softmax(Q / temperature). */
   readonly temperature?: number
+  /** Fillings that a network imagines before it decides (`ConsensusAgent`); 1 (default): it decides site by site. */
+  readonly votes?: number
   /** Which engine computes networks. */
   readonly backend?: BackendChoice
   readonly threads?: number

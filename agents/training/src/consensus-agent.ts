@@ -70,7 +70,10 @@ export class ConsensusAgent implements Agent {
       if (!isAsPlanned || mask?.[ELEMENT_COUNT * env + plan[site]] === 0) undecided.push(env)
     })
     if (undecided.length === 0) return actions
-    const values = await this.network.forward(this.packer.packObservation({ elements, focus, graphs }), this.options.copy)
+    const values = await this.network.forward(
+      this.packer.packObservation({ elements, focus, graphs }),
+      this.options.copy,
+    )
     for (const env of undecided) {
       const range = [ELEMENT_COUNT * env, ELEMENT_COUNT * (env + 1)] as const
       actions[env] = chooseAction(values.subarray(...range), mask?.subarray(...range) ?? null, 0, this.#stream)

@@ -1,11 +1,15 @@
 import { createQNetwork, Packer } from '@unitcell/network'
 import { decodeStructures, SkeletonIndex } from '@unitcell/retrieval'
-import type { AgentOptions } from './agent.js'
+import type { Agent, AgentOptions } from './agent.js'
 import { AgentError } from './agent-error.js'
+import { ConsensusAgent } from './consensus-agent.js'
 import { readPolicy } from './checkpoint.js'
 import { NetworkAgent } from './network-agent.js'
 import { RunFolder } from './run-folder.js'
 import { needsSkeletons, siteFeatures } from './site-features.js'
+
+/** At which fillings are imagined where no temperature is given. */
+const VOTING_TEMPERATURE = 0.5
 
 /**
  * The agent that a run's folder holds: its best policy.
@@ -13,8 +17,8 @@ import { needsSkeletons, siteFeatures } from './site-features.js'
  * @param name which agent it has to be
  * @throws AgentError `checkpoint_needed`, `bad_checkpoint`; NetworkError `no_checkpoint`, `bad_checkpoint`, `backend_unavailable`
  */
-export async function loadNetworkAgent(name: string, options: AgentOptions): Promise<NetworkAgent> {
-  const { checkpoint, seed, temperature = 0, backend = 'auto', threads } = options
+export async function loadNetworkAgent(name: string, options: AgentOptions): Promise<Agent> {
+  const { checkpoint, seed, temperature = 0, votes = 1, backend = 'auto', threads } = options
   if (checkpoint === undefined) {
     const what = `${name} plays from a checkpoint`
     throw new AgentError(
@@ -35,5 +39,6 @@ export async function loadNetworkAgent(name: string, options: AgentOptions): Pro
   const packer = new Packer({ state: header.state, features: siteFeatures(features, index) })
   const network = await createQNetwork(header.architecture, { backend, ...(threads && { threads }) })
   network.setParameters(parameters)
-  return new NetworkAgent(name, network, packer, { temperature, seed })
+  if (votes === 1) return new NetworkAgent(name, network, packer, { temperature, seed })
+  return new ConsensusAgent(name, network, packer, { votes, temperature: temperature || VOTING_TEMPERATURE, seed })
 }
