@@ -41,23 +41,23 @@ async function quickstart(): Promise<void> {
   const server = execaNode(SERVER, ['serve', '--no-dft', '--port', '0'], { stderr: 'inherit', reject: false })
   try {
     const url = await address(server.stdout)
-    const play = async (agent: string, episodes: number, options: readonly string[] = []) => {
+    const play = async (agent: string, options: readonly string[]) => {
       const out = join(folder, `${agent}.jsonl`)
-      const args = ['--server', url, '--split', 'val', '--episodes', String(episodes), '--seed', String(SEED)]
+      const args = ['--server', url, '--split', 'val', '--seed', String(SEED)]
       await filtered(execaNode(AGENT, ['run', agent, ...args, ...options, '--out', out], { stderr: 'inherit' }))
       await execaNode(EVALUATION, ['metrics', out], { stdio: 'inherit' })
     }
     console.log(
       `\n2. unitcell-agent run random: ${EPISODES} episodes over the wire, and unitcell-eval metrics: the score`,
     )
-    await play('random', EPISODES)
+    await play('random', ['--episodes', String(EPISODES)])
     console.log(`\n3. unitcell-agent train bc: behavioural cloning of the training crystals, about ${MINUTES} minute`)
     const run = join(folder, 'bc')
     const length = ['--steps', String(STEPS), '--minutes', String(MINUTES), '--evaluate-every', '1000']
     const data = ['--data', 'builtin', '--out', run, '--seed', String(SEED)]
     await filtered(execaNode(AGENT, ['train', 'bc', ...data, ...length], { stderr: 'inherit' }))
     console.log('\n4. unitcell-agent run bc: every crystal of val, beside what random did to them')
-    await play('bc', 24, ['--checkpoint', run])
+    await play('bc', ['--checkpoint', run])
   } finally {
     server.kill('SIGTERM')
     await server
