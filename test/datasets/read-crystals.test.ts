@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, expect, test } from 'vitest'
 import { type CrystalRow, type ReadCrystalsOptions, readCrystals } from '@unitcell/datasets'
 import { hasShared, needsShared, shared } from '../shared.js'
+import { fixture, sources } from './fixture-files.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'unitcell-read-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -130,4 +131,28 @@ test.skipIf(!hasShared)(`every labelled crystal of the data sets is sound${needs
     expect(rows.filter((row) => 'error' in row)).toEqual([])
     expect(rows.length).toBe(count)
   }
+})
+
+test.each([
+  ['pymatgen-tio2.vasp', 'poscar', ['pymatgen-tio2'], 6],
+  ['ase-zno-vasp4.vasp', 'poscar', ['ase-zno-vasp4'], 4],
+  ['ase-frames.extxyz', 'extxyz', [...sources.keys()], 6],
+  ['pymatgen-tio2.json', 'pymatgen-json', ['pymatgen-tio2'], 6],
+  ['pymatgen-tio2.cif', 'cif', ['TiO2'], 6],
+] as const)('%s is read, told by its name, by its content, or by --format', async (name, format, ids, sites) => {
+  const content = readFileSync(fixture(name))
+  // Under a name that says nothing, and packed.
+  const nameless = write(`${name}-nameless`, content)
+  const named = await rowsOf(fixture(name))
+  for (const rows of [named, await rowsOf(nameless), await rowsOf(nameless, { format })]) {
+    const crystals = rows.map((row) => ('crystal' in row ? row.crystal : null))
+    expect(crystals.map((crystal) => crystal?.structure)).toEqual(
+      named.map((row) => 'crystal' in row && row.crystal.structure),
+    )
+  }
+  expect(named.map((row) => 'crystal' in row && row.crystal.id)).toEqual(ids)
+  expect('crystal' in named[0] && named[0].crystal.structure.species.length).toBe(sites)
+  const packed = await rowsOf(write(`${name}.gz`, gzipSync(content)))
+  expect(packed).toEqual(named)
+  expect((await rowsOf(fixture(name), { maxSites: 1 })).map(brief)[0]).toContain('too_many_sites')
 })

@@ -1,10 +1,11 @@
 import { Option } from 'commander'
+import { CRYSTAL_FORMATS } from '../formats/read-crystals.js'
 import { positiveInteger } from '../program.js'
 
 // Options that several commands share.
 
 export function formatOption(): Option {
-  return new Option('--format <format>', 'layout of the files').choices(['auto', 'jsonl', 'mp20-csv']).default('auto')
+  return new Option('--format <format>', 'layout of the files').choices(CRYSTAL_FORMATS).default('auto')
 }
 
 export function cellOption(): Option {
