@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { cardCommand } from './commands/card.js'
 import { exportCommand } from './commands/export.js'
+import { buildReferenceCommand } from './commands/build-reference.js'
 import { graphCommand } from './commands/graph.js'
 import { importCommand } from './commands/import.js'
 import { infoCommand } from './commands/info.js'
@@ -21,5 +22,6 @@ const program = new Command('unitcell-data')
   .addCommand(exportCommand())
   .addCommand(verifyCommand())
   .addCommand(cardCommand())
+  .addCommand(buildReferenceCommand())
 
 await runProgram(program)

@@ -15,7 +15,7 @@ const brief = (row: CrystalRow) => ('crystal' in row ? row.crystal.id : `${row.l
 
 interface StructureDict {
   lattice: { matrix: number[][]; pbc?: boolean[] }
-  sites: { species: { element: string; occu?: number }[]; abc?: number[]; xyz?: number[] }[]
+  sites: { species: { element: string; occu?: number }[]; abc?: number[] | undefined; xyz?: number[] }[]
 }
 
 const salt = (edit: (dict: StructureDict) => void = () => {}): StructureDict => {

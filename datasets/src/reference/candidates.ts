@@ -1,8 +1,8 @@
 import { compositionOf, parseSpecies, reducedFormula } from '../crystal/composition.js'
 import { ELEMENTS, elementIndex } from '../crystal/elements.js'
-import { cellVolume } from '../crystal/lattice.js'
 import type { Structure } from '../crystal/structure.js'
 import { speciesValidity } from '../crystal/validity.js'
+import { effortSeconds } from './effort.js'
 import { hypotheticalFillings, type Filling } from './hypothetical.js'
 import { PROTOTYPES, type LatticeConstants, type Prototype, type PrototypeName } from './prototypes.js'
 import { TEXTBOOK } from './textbook.js'
@@ -18,36 +18,42 @@ export interface Candidate {
   readonly reducedFormula: string
 }
 
-/** Hypothetical crystals of a greater effort are left out, but for the first few of a prototype. */
-const MOST_EFFORT = 10_500
-const FEW = 5
+/** Weights of the effort by which candidates are ordered: textbook crystals come early, second fillings of a skeleton late. */
+const TEXTBOOK_WEIGHT = 0.6
+const ROTATED_WEIGHT = 1.1
+/** So many crystals of a prototype double the weight of its next one, so that no prototype crowds out the others. */
+const CROWD = 1000
 
 /**
- * Every crystal of the reference set: the textbook ones, and the hypothetical fillings that are SMACT-valid and not among
- * them (by prototype and reduced formula). The order is that of computation: within a prototype the textbook crystals,
- * then the cheaper ones first, and all prototypes in step, so that a computation that is stopped at any time leaves a
- * balanced set.
+ * The candidates for the reference set: the textbook crystals, and the hypothetical fillings that are SMACT-valid and
+ * not among them. In the order of computation, the cheapest first, weighted so that a computation that is stopped at
+ * any time leaves a large and varied set.
  */
 export function referenceCandidates(): Candidate[] {
-  const seen = new Set<string>()
-  const byPrototype = new Map<PrototypeName, Candidate[]>()
-  const add = (origin: Candidate['origin'], filling: Filling) => {
+  const candidates = new Map<string, Candidate>()
+  const weights = new Map<Candidate, number>()
+  const add = (filling: Filling, origin: Candidate['origin'], weight: number) => {
     const candidate = candidateOf(origin, filling)
-    if (seen.has(candidate.id)) return
+    if (candidates.has(candidate.id)) return
     if (origin === 'hypothetical' && !speciesValidity(candidate.structure.species).valid) return
-    seen.add(candidate.id)
-    byPrototype.set(filling.prototype, [...(byPrototype.get(filling.prototype) ?? []), candidate])
+    candidates.set(candidate.id, candidate)
+    weights.set(candidate, weight * effortSeconds(candidate.structure, candidate.spaceGroup))
   }
-  for (const filling of textbookFillings()) add('textbook', filling)
-  for (const filling of hypotheticalFillings()) add('hypothetical', filling)
-  const placed = [...byPrototype.values()].flatMap((candidates) => {
-    const cheapestFirst = [...candidates].sort((p, q) => effort(p) - effort(q))
-    const hypothetical = cheapestFirst.filter(({ origin }) => origin === 'hypothetical')
-    const left = new Set(hypothetical.filter((candidate, rank) => rank >= FEW && effort(candidate) > MOST_EFFORT))
-    const taken = cheapestFirst.filter((candidate) => !left.has(candidate))
-    return taken.map((candidate, rank) => ({ candidate, place: (rank + 0.5) / taken.length }))
-  })
-  return placed.sort((p, q) => p.place - q.place).map(({ candidate }) => candidate)
+  const [textbook, hypothetical] = [textbookFillings(), hypotheticalFillings()]
+  for (const filling of textbook) add(filling, 'textbook', TEXTBOOK_WEIGHT)
+  for (const filling of hypothetical) add(filling, 'hypothetical', 1)
+  for (const filling of [...textbook, ...hypothetical].flatMap(rotatedFillings)) {
+    add(filling, 'hypothetical', ROTATED_WEIGHT)
+  }
+  const byWeight = (p: Candidate, q: Candidate) => weights.get(p)! - weights.get(q)!
+  const inOrder = [...candidates.values()].sort(byWeight)
+  const ofPrototype = new Map<PrototypeName, number>()
+  for (const candidate of inOrder) {
+    const rank = (ofPrototype.get(candidate.prototype) ?? 0) + 1
+    ofPrototype.set(candidate.prototype, rank)
+    weights.set(candidate, weights.get(candidate)! * (1 + rank / CROWD))
+  }
+  return inOrder.sort(byWeight)
 }
 
 /** The textbook crystals, as the table has them. */
@@ -60,6 +66,16 @@ export function textbookFillings(): Filling[] {
       return { prototype, elements: words.slice(0, roles), constants: constantsOf(words.slice(roles).map(Number)) }
     }),
   )
+}
+
+/** The other two half-Heusler crystals of the same elements: the third role, which the others surround, is another's. */
+function rotatedFillings({ prototype, elements, constants }: Filling): (Filling & { readonly variant: string })[] {
+  if (prototype !== 'halfheusler') return []
+  const [first, second, third] = elements
+  return [
+    { prototype, elements: [second, third, first], constants, variant: first },
+    { prototype, elements: [third, first, second], constants, variant: second },
+  ]
 }
 
 /** The structure of a filling. Coordinates are rounded to 10 digits, cell vectors to 8, so that they read well. */
@@ -80,7 +96,9 @@ function candidateOf(origin: Candidate['origin'], filling: Filling): Candidate {
   const structure = fillingStructure(filling)
   const { prototype } = filling
   return {
-    id: `reference-${conventionalFormula(filling, structure)}-${prototype}`.toLowerCase(),
+    id: ['reference', conventionalFormula(filling, structure), prototype, ...(filling.variant ? [filling.variant] : [])]
+      .join('-')
+      .toLowerCase(),
     prototype,
     origin,
     structure,
@@ -110,14 +128,6 @@ function conventionalFormula({ prototype, elements }: Filling, { species }: Stru
       return symbol + (atoms === 1 ? '' : String(atoms))
     })
     .join('')
-}
-
-/** A measure of the cost of a calculation: k-points (fewer where symmetry is cubic) times bands times plane waves. */
-function effort({ structure, spaceGroup }: Candidate): number {
-  const kPoints = spaceGroup >= 195 ? 4 : 6.5
-  // Half of about eight valence electrons per atom, and the empty bands.
-  const bands = 4 * structure.species.length + 8
-  return kPoints * bands * cellVolume(structure.lattice)
 }
 
 function rounded(value: number, digits: number): number {

@@ -7,6 +7,8 @@ export interface Filling {
   /** Symbols by role. */
   readonly elements: readonly string[]
   readonly constants: LatticeConstants
+  /** Tells it from another filling of the same prototype by the same elements. */
+  readonly variant?: string
 }
 
 const ions = (symbols: string, charge: number): Ion[] => symbols.split(' ').map((element) => ({ element, charge }))
@@ -65,48 +67,49 @@ const ionicBinaries: readonly IonicBinary[] = [
     pairs: [
       ...product(monovalent, [...halides, ...hydride]),
       ...product(divalent, chalcogenides),
-      ...product(ions('Al Ga In Sc Y La Bi', 3), pnictides.slice(0, 3)),
+      ...product(ions('B Al Ga In Sc Y La Bi', 3), pnictides),
     ],
     coordination: 6,
-    ratios: [0.25, 1.25],
+    ratios: [0.15, 1.35],
     constants: (d) => ({ a: 2 * d }),
   },
   {
     prototype: 'zincblende',
     pairs: [
       ...product(ions('Li Na K Rb Tl', 1), [...halides, ...hydride]),
-      ...product(ions('Ca Sr Ba Pb', 2), chalcogenides),
-      ...product(ions('Sc Y La', 3), pnictides.slice(0, 3)),
+      ...product(ions('Ca Sr Ba Pb Sn', 2), chalcogenides),
+      ...product(ions('Sc Y La', 3), pnictides),
     ],
     coordination: 4,
-    ratios: [0.2, 1.1],
+    ratios: [0.15, 1.3],
     constants: (d) => ({ a: tetrahedral * d }),
   },
   {
     prototype: 'CsCl',
     pairs: [
-      ...product(ions('Li Na K Rb Cs Ag Tl', 1), [...halides, ...hydride]),
-      ...product(ions('Mg Ca Sr Ba Cd Pb', 2), chalcogenides),
+      ...product(monovalent, [...halides, ...hydride]),
+      ...product(divalent, chalcogenides),
+      ...product(ions('B Al Ga In Sc Y', 3), pnictides.slice(0, 4)),
     ],
     coordination: 8,
-    ratios: [0.4, 1.4],
+    ratios: [0.15, 1.45],
     constants: (d) => ({ a: (2 / Math.sqrt(3)) * d }),
   },
   {
     prototype: 'NiAs',
-    pairs: product(ions('Mg Ca Sr Ba Zn Cd', 2), chalcogenides.slice(1)),
+    pairs: product(ions('Mg Ca Sr Ba Zn Cd', 2), chalcogenides),
     coordination: 6,
-    ratios: [0.3, 0.9],
+    ratios: [0.3, 1.0],
     constants: octahedralLayer,
   },
   {
     prototype: 'fluorite',
     pairs: [
       ...product(divalent, [...halides, ...hydride]),
-      ...product(ions('Zr Hf Ce Ti Sn Pb', 4), chalcogenides.slice(0, 2)),
+      ...product(ions('Si Ge Zr Hf Ce Ti Sn Pb', 4), chalcogenides.slice(0, 3)),
     ],
     coordination: 8,
-    ratios: [0.45, 1.2],
+    ratios: [0.2, 1.25],
     constants: (d) => ({ a: tetrahedral * d }),
   },
   {
@@ -153,11 +156,11 @@ const ionicBinaries: readonly IonicBinary[] = [
   {
     prototype: 'ReO3',
     pairs: [
-      ...product(ions('Al Ga In Tl Sc Y La Bi Sb', 3), [...halides.slice(0, 2), ...hydride]),
+      ...product(ions('B Al Ga In Tl Sc Y La Bi Sb', 3), [...halides.slice(0, 3), ...hydride]),
       ...product(ions('W Mo', 6), oxide),
     ],
     coordination: 6,
-    ratios: [0.35, 0.85],
+    ratios: [0.2, 0.85],
     constants: (d) => ({ a: 2 * d }),
   },
   {
@@ -169,8 +172,16 @@ const ionicBinaries: readonly IonicBinary[] = [
     anionFirst: true,
   },
   {
+    // As BiF3: with the roles of cation and anion exchanged.
+    prototype: 'Li3Bi',
+    pairs: product(ions('Al Ga In Sc Y La Bi', 3), [...halides.slice(0, 2), ...hydride]),
+    coordination: 8,
+    ratios: [0.35, 1.1],
+    constants: (d) => ({ a: tetrahedral * d }),
+  },
+  {
     prototype: 'antiReO3',
-    pairs: product(ions('Li Na K Cu Ag', 1), pnictides.slice(0, 3)),
+    pairs: product(ions('Li Na K Cu Ag', 1), pnictides.slice(0, 4)),
     coordination: 2,
     ratios: [0.2, 1.1],
     constants: (d) => ({ a: 2 * d }),
@@ -223,10 +234,10 @@ function tetrahedralFillings(): Filling[] {
 /** Zinc blende with the ion of a metal in half of its holes: eight electrons. */
 function stuffedFillings(): Filling[] {
   const triples = [
-    ...product(ions('Be Zn Cd', 2), ions('Mg Ca', 2), ions('C Si Ge Sn', -4)),
-    ...product(ions('Cu Ag', 1), ions('Li Na', 1), chalcogenides),
-    ...product(ions('Be Mg Zn Cd', 2), ions('Li Na Cu Ag', 1), pnictides.slice(0, 4)),
-    ...product(ions('B Al Ga In', 3), ions('Li Na', 1), ions('C Si Ge Sn', -4)),
+    ...product(ions('Be Mg Zn Cd', 2), ions('Mg Ca Sr', 2), ions('C Si Ge Sn', -4)),
+    ...product(ions('Cu Ag', 1), ions('Li Na K', 1), chalcogenides),
+    ...product(ions('Be Mg Zn Cd', 2), ions('Li Na K Cu Ag', 1), pnictides.slice(0, 4)),
+    ...product(ions('B Al Ga In', 3), ions('Li Na K', 1), ions('C Si Ge Sn', -4)),
   ]
   return triples.map((triple) => {
     const [metal, stuffing, anion] = triple
@@ -240,15 +251,17 @@ function stuffedFillings(): Filling[] {
 /** Fluorite with two anions, and antifluorite with two cations, ordered. The ion between them is the third role. */
 function orderedFluoriteFillings(): Filling[] {
   const cations = [
-    ...product([halides[0], ...hydride], halides.slice(1, 3), ions('Ca Sr Ba Cd Pb', 2)),
-    ...product(hydride, [halides[0]], ions('Ca Sr Ba', 2)),
-    ...product(oxide, halides.slice(0, 2), ions('Sc Y La Bi In', 3)),
-    ...product([pnictides[0]], halides.slice(0, 2), ions('Ti Zr Hf Ce', 4)),
-    ...product(oxide, [chalcogenides[1]], ions('Zr Hf Ce', 4)),
-    ...product(oxide, [pnictides[0]], ions('Nb Ta', 5)),
+    ...product([halides[0], ...hydride], halides.slice(1), ions('Mg Ca Sr Ba Zn Cd Pb Sn', 2)),
+    ...product(hydride, [halides[0]], ions('Mg Ca Sr Ba Zn Cd Pb', 2)),
+    ...product(oxide, halides.slice(0, 3), ions('Al Ga Sc Y La Bi In Tl', 3)),
+    ...product(hydride, chalcogenides, ions('Al Ga Sc Y La Bi In', 3)),
+    ...product([halides[0]], chalcogenides.slice(1, 3), ions('Al Ga Sc Y La Bi In', 3)),
+    ...product([pnictides[0]], [...halides.slice(0, 3), ...hydride], ions('Ti Zr Hf Ce Si Ge Sn', 4)),
+    ...product(oxide, chalcogenides.slice(1, 3), ions('Zr Hf Ce Ti Si Ge Sn', 4)),
+    ...product(oxide, [pnictides[0]], ions('Nb Ta V', 5)),
   ]
   const anions = [
-    ...product(ions('Li', 1), ions('Na K', 1), chalcogenides),
+    ...product(ions('Li', 1), ions('Na K Rb', 1), chalcogenides),
     ...product(ions('Na', 1), ions('K Rb', 1), chalcogenides),
   ]
   const mean = (x: number, y: number) => (x + y) / 2

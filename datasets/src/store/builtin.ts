@@ -9,6 +9,14 @@ import { sha256 } from './manifest.js'
 /** Name of the data set that comes with the program. */
 export const BUILTIN = 'builtin'
 
+/**
+ * The label sets of the built-in data set, by the pseudopotentials behind them: `sssp`, the SSSP files (the default);
+ * `gth`, GTH-PBE as Debian's package `cp2k-data` has it. Energies of different sets are never compared.
+ */
+export const BUILTIN_LABEL_SETS = ['sssp', 'gth'] as const
+
+export type BuiltinLabelSet = (typeof BUILTIN_LABEL_SETS)[number]
+
 /** Share of the reduced formulas that goes to `val`. */
 const VAL_SHARE = 0.15
 

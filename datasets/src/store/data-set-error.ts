@@ -12,12 +12,16 @@ export type DataSetErrorCode =
   | 'exists'
   /** The neighbour graph of a crystal could not be computed. */
   | 'graph_failed'
+  /** Crystals of a computation have no result. */
+  | 'incomplete'
   /** A file is not the one the manifest describes. */
   | 'hash_mismatch'
   /** The Niggli cell of a crystal could not be computed. */
   | 'niggli_failed'
   /** No manifest, or one that is not of a data set. */
   | 'not_a_data_set'
+  /** A program that this one needs cannot be run, or did not do what it should. */
+  | 'program_failed'
   /** The space group of a crystal could not be found. */
   | 'symmetry_failed'
   /** `verify` found errors. */

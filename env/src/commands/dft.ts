@@ -7,6 +7,7 @@ import { dftTable } from '../dft-batch/table.js'
 import { ResultStore, defaultCacheFolder } from '../rewards/result-store.js'
 import { cachedResults } from './dft-cache.js'
 import { addDftOptions, createRunner, type DftSettings } from './dft-options.js'
+import { dftLabelSetCommand } from './dft-label-set.js'
 import { dftVerifyCommand } from './dft-verify.js'
 
 interface DftOptions extends DftSettings {
@@ -31,6 +32,7 @@ export function dftCommand(): Command {
     .option('--json', 'print JSON lines as results come, instead of a table at the end')
     .action(runDft)
     .addCommand(dftVerifyCommand())
+    .addCommand(dftLabelSetCommand())
 }
 
 async function runDft(file: string, options: DftOptions): Promise<void> {

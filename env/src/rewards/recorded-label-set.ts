@@ -38,6 +38,11 @@ export function commonElements(recorded: Readonly<Record<string, unknown>> | nul
   return new Set([...SYMBOLS.keys()].filter((element) => isCommon(SYMBOLS[element])))
 }
 
+/** A label set as data sets state theirs. */
+export function recordedForm(set: LabelSet): Record<string, unknown> {
+  return { ...asRecorded(set), pseudopotentials: set.pseudopotentials }
+}
+
 /** Settings in the fields, and the order, of `recordedSchema`. */
 function asRecorded(set: LabelSet): Omit<z.infer<typeof recordedSchema>, 'pseudopotentials'> {
   return {
