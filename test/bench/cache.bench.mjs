@@ -25,7 +25,7 @@ function microseconds(act) {
 
 /** Cached evaluations: in memory, and found on disk by another description of the crystal, beside a raw get of LMDB. */
 export async function run(print) {
-  const crystals = readFileSync(new URL('../../datasets/reference/crystals.jsonl', import.meta.url), 'utf8')
+  const crystals = readFileSync(new URL('../../datasets/reference/sssp/crystals.jsonl', import.meta.url), 'utf8')
     .trim()
     .split('\n')
     .map((line) => parseCrystal(line).structure)

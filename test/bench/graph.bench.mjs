@@ -72,7 +72,7 @@ function milliseconds(skeleton) {
 function readCrystals() {
   const reference = new URL('../../../shared/reference/crystalnn-nonmetals.jsonl.gz', import.meta.url)
   if (existsSync(reference)) return { label: 'reference nonmetals', rows: parse(gunzipSync(readFileSync(reference))) }
-  const builtIn = parse(readFileSync(new URL('../../datasets/reference/crystals.jsonl', import.meta.url)))
+  const builtIn = parse(readFileSync(new URL('../../datasets/reference/sssp/crystals.jsonl', import.meta.url)))
   return { label: 'built-in crystals', rows: builtIn.map((row) => ({ ...row, frac: row.frac_coords })) }
 }
 

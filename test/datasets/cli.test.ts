@@ -10,7 +10,7 @@ import { CrystalDataSet } from '@unitcell/datasets'
 import { hasShared, needsShared, shared } from '../shared.js'
 
 const program = fileURLToPath(new URL('../../datasets/bin.js', import.meta.url))
-const builtin = fileURLToPath(new URL('../../datasets/reference/crystals.jsonl', import.meta.url))
+const builtin = fileURLToPath(new URL('../../datasets/reference/sssp/crystals.jsonl', import.meta.url))
 
 let folder: string
 beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'unitcell-data-'))))
@@ -123,8 +123,39 @@ describe('unitcell-data import', () => {
     expect(existsSync(join(folder, 'o'))).toBe(false)
   })
 
+  test('keeps the labels and the label set of the reference files', async () => {
+    for (const labelSet of ['sssp', 'gth']) {
+      const file = (name: string) =>
+        fileURLToPath(new URL(`../../datasets/reference/${labelSet}/${name}`, import.meta.url))
+      const rows = readJsonLines<{ id: string; band_gap_ev: number; total_energy_ry: number; origin: string }>(
+        file('crystals.jsonl'),
+      )
+      const args = [
+        '--out',
+        labelSet,
+        '--split',
+        `all=${file('crystals.jsonl')}`,
+        '--label-set',
+        file('label-set.json'),
+      ]
+      const { code, stderr } = await run(['import', ...args])
+      expect(code, stderr).toBe(0)
+      const dataSet = await CrystalDataSet.open(join(folder, labelSet))
+      expect(dataSet.manifest.label_set).toEqual(JSON.parse(readFileSync(file('label-set.json'), 'utf8')))
+      const builtinSet = await CrystalDataSet.open(`builtin:${labelSet}`)
+      expect(dataSet.manifest.label_set_sha256).toBe(builtinSet.manifest.label_set_sha256)
+      const all = dataSet.split('all')
+      expect(all.count).toBe(rows.length)
+      rows.forEach(({ id, band_gap_ev, total_energy_ry, origin }, i) => {
+        expect(all.id(i)).toBe(id)
+        expect(all.labels(i)).toMatchObject({ bandGapEv: band_gap_ev, totalEnergyRy: total_energy_ry })
+        expect(all.extra(i)).toMatchObject({ origin })
+      })
+    }
+  })
+
   test('interrupted by Ctrl-C leaves nothing behind', async () => {
-    const crystals = readJsonLines<{ id: string }>(builtin)
+    const crystals = readJsonLines<{ id: string }>(builtin).slice(0, 178)
     const copies = Array.from({ length: 200 }, (_, k) => crystals.map((row) => ({ ...row, id: `${row.id}-${k}` })))
     write('long.jsonl', copies.flat())
     const before = readdirSync(folder).sort()
@@ -267,10 +298,21 @@ describe('unitcell-data info', () => {
   test('describes the built-in set to people and to machines', async () => {
     const human = await run(['info', 'builtin'])
     expect(human.code).toBe(0)
-    expect(human.stdout).toMatch(/^crystals +\d+ +\d+ +178$/m)
-    expect(human.stdout).toContain('53 elements')
+    const crystals = readJsonLines<{ species: string[] }>(builtin)
+    expect(human.stdout).toMatch(new RegExp(`^crystals +\\d+ +\\d+ +${crystals.length}$`, 'm'))
+    expect(human.stdout).toContain(`${new Set(crystals.flatMap(({ species }) => species)).size} elements`)
     const machine = await run(['info', 'builtin', '--json'])
-    expect(JSON.parse(machine.stdout)).toMatchObject({ name: 'builtin', crystals: 178, rejected: { rows: 0 } })
+    const facts = { crystals: crystals.length, rejected: { rows: 0 } }
+    expect(JSON.parse(machine.stdout)).toMatchObject({ name: 'builtin', label_set: { name: 'sssp' }, ...facts })
+  })
+
+  test('describes the built-in set with its other label set', async () => {
+    const { code, stdout } = await run(['info', 'builtin:gth', '--json'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'builtin:gth', label_set: { name: 'gth', ecutwfc_ry: 90 } })
+    const unknown = await run(['info', 'builtin:lda'])
+    expect([unknown.code, unknown.stdout]).toEqual([1, ''])
+    expect(unknown.stderr).toMatch(/^unitcell-data: error: .*builtin:lda.*builtin:gth\)\n$/)
   })
 
   test('of something else fails', async () => {
@@ -283,7 +325,8 @@ describe('unitcell-data info', () => {
 test('unitcell-data --help names every command, an unknown one is refused', async () => {
   const help = await run(['--help'])
   expect(help.code).toBe(0)
-  for (const command of ['import', 'graph', 'validity', 'info']) expect(help.stdout).toContain(command)
+  for (const command of ['import', 'graph', 'validity', 'info', 'build-reference'])
+    expect(help.stdout).toContain(command)
   const unknown = await run(['nonsense'])
   expect(unknown.code).toBe(1)
   expect(unknown.stderr).toMatch(errorLine)

@@ -52,10 +52,11 @@ const rejectedOf = (files: ReadonlyMap<string, Uint8Array>): RejectedRow[] =>
 
 /** The built-in crystals many times over, each time with other ids: enough rows for several threads. */
 function manyRows(copies: number): object[] {
-  const path = new URL('../../datasets/reference/crystals.jsonl', import.meta.url)
+  const path = new URL('../../datasets/reference/sssp/crystals.jsonl', import.meta.url)
   const crystals = readFileSync(path, 'utf8')
     .trim()
     .split('\n')
+    .slice(0, 178)
     .map((line) => JSON.parse(line) as { id: string })
   return Array.from({ length: copies }, (_, k) => crystals.map((row) => ({ ...row, id: `${row.id}-${k}` }))).flat()
 }

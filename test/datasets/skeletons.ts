@@ -30,7 +30,7 @@ export function readReference(name: 'nonmetals' | 'prototypes'): ReferenceCrysta
 
 /** The built-in crystals, which every clone has. */
 export function readBuiltIn(): Structure[] {
-  const text = readFileSync(new URL('../../datasets/reference/crystals.jsonl', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('../../datasets/reference/sssp/crystals.jsonl', import.meta.url), 'utf8')
   return text
     .trim()
     .split('\n')

@@ -16,7 +16,7 @@ import {
   LABEL_SET_FILE,
 } from '../reference/reference-set.js'
 import { readResults, type DftResult } from '../reference/results.js'
-import { BUILTIN, BUILTIN_LABEL_SETS, type BuiltinLabelSet } from '../store/builtin.js'
+import { BUILTIN_LABEL_SETS, builtinName, type BuiltinLabelSet } from '../store/builtin.js'
 import { DataSetError } from '../store/data-set-error.js'
 import { checkTarget, writeDataSetFolder } from '../store/folder.js'
 
@@ -61,16 +61,17 @@ async function runBuildReference(options: Options): Promise<void> {
     throw new DataSetError('bad_argument', `the label set ${set} needs its pseudopotentials`, fix)
   }
   await checkTarget(out, force)
-  const candidates = referenceCandidates().slice(0, options.limit)
+  const all = referenceCandidates()
   const resultsFile = options.results ?? `${resolve(out)}.results.jsonl`
   const { counts, seconds } = await interruptible(async (signal) => {
     const dft = (args: readonly string[]) => runDft(options.dftCommand, args, signal)
     const labelSet = { name: set, ...parseLabelSet(await dft(['label-set', '--pseudo', pseudo])) }
-    const results = await compute(candidates, resultsFile, pseudo, options, dft)
+    const results = await compute(all.slice(0, options.limit), resultsFile, pseudo, options, dft)
+    // Those beyond the limit too that an earlier call computed.
+    const candidates = all.filter(({ id }) => results.has(id))
     const labelled = toJsonLines(labelledLines(candidates, results))
     const failures = failureLines(candidates, results)
-    const name = set === BUILTIN_LABEL_SETS[0] ? BUILTIN : `${BUILTIN}:${set}`
-    const { manifest, files } = await compileReference({ name, crystals: labelled, labelSet })
+    const { manifest, files } = await compileReference({ name: builtinName(set), crystals: labelled, labelSet })
     const text = (content: string) => new TextEncoder().encode(content)
     const sources = [
       [CRYSTALS_FILE, text(labelled)],

@@ -7,7 +7,7 @@ import { aligned } from './table.js'
 export function infoCommand(): Command {
   return new Command('info')
     .description('say what is in a data set')
-    .argument('<dir>', 'a data-set folder, or `builtin`')
+    .argument('<dir>', 'a data-set folder, or `builtin`, `builtin:gth`')
     .option('--json', 'print JSON')
     .action(async (folder: string, { json }: { json?: true }) => {
       const summary = summarize(await CrystalDataSet.open(folder))

@@ -1,9 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { compositionOf, reducedFormula } from '../crystal/composition.js'
-import { readCrystals } from '../formats/read-crystals.js'
-import type { CompiledDataSet, SourceRow } from './compile.js'
-import { compileDataSet } from './compile.js'
+import { DataSetError } from './data-set-error.js'
 import { sha256 } from './manifest.js'
 
 /** Name of the data set that comes with the program. */
@@ -20,48 +16,36 @@ export type BuiltinLabelSet = (typeof BUILTIN_LABEL_SETS)[number]
 /** Share of the reduced formulas that goes to `val`. */
 const VAL_SHARE = 0.15
 
-const crystalsUrl = new URL('../../reference/crystals.jsonl', import.meta.url)
-const labelSetUrl = new URL('../../reference/label-set.json', import.meta.url)
-
-let compiled: Promise<CompiledDataSet> | undefined
+/** The name by which a label set of the built-in data set is opened: `builtin` for the default one, `builtin:gth`. */
+export function builtinName(labelSet: BuiltinLabelSet): string {
+  return labelSet === BUILTIN_LABEL_SETS[0] ? BUILTIN : `${BUILTIN}:${labelSet}`
+}
 
 /**
- * The data set of `datasets/reference`: crystals computed for this project with Quantum Espresso. It is compiled in
- * memory at the first call of a process, by the code that makes data-set folders. So nothing binary is committed that
- * could differ from its source, and nothing is written to the user's disk. (178 crystals: 0.5 s on one core.)
+ * The label set that a name of the built-in data set means, `builtin:sssp` being `builtin`; null for any other name.
+ *
+ * @throws {DataSetError} `unknown_label_set`
  */
-export function compileBuiltin(): Promise<CompiledDataSet> {
-  compiled ??= compile()
-  return compiled
+export function builtinLabelSet(name: string): BuiltinLabelSet | null {
+  if (name === BUILTIN) return BUILTIN_LABEL_SETS[0]
+  if (!name.startsWith(`${BUILTIN}:`)) return null
+  const found = BUILTIN_LABEL_SETS.find((labelSet) => name === `${BUILTIN}:${labelSet}`)
+  if (found) return found
+  const fix = `use ${BUILTIN_LABEL_SETS.map(builtinName).join(' or ')}`
+  throw new DataSetError('unknown_label_set', `the built-in data set has no label set of the name ${name}`, fix)
+}
+
+/** The data-set folder of a label set, as `unitcell-data build-reference` made it. */
+export function builtinFolder(labelSet: BuiltinLabelSet): string {
+  return fileURLToPath(new URL(`../../reference/${labelSet}`, import.meta.url))
 }
 
 /**
  * The side of a reduced formula: crystals of one formula stay together, so that `val` asks for compounds that `train`
- * has not shown. Drawn by hash, so a crystal added later moves no other.
+ * has not shown, and every label set has a formula on the same side. Drawn by hash, so a crystal added later moves no
+ * other.
  */
 export function builtinSplit(formula: string): 'train' | 'val' {
   const draw = Number.parseInt(sha256(formula).slice(0, 8), 16) / 2 ** 32
   return draw < VAL_SHARE ? 'val' : 'train'
-}
-
-async function compile(): Promise<CompiledDataSet> {
-  const [crystals, labelSet] = await Promise.all([readFile(crystalsUrl), readFile(labelSetUrl, 'utf8')])
-  const file = 'crystals.jsonl'
-  const rows: SourceRow[] = []
-  for await (const row of readCrystals(fileURLToPath(crystalsUrl), { format: 'jsonl' })) {
-    if (!('crystal' in row)) throw row.error
-    const split = builtinSplit(reducedFormula(compositionOf(row.crystal.structure.species)))
-    rows.push({ file, line: row.line, split, crystal: row.crystal })
-  }
-  const splits = ['train', 'val']
-  const origin = { file, bytes: crystals.length, sha256: sha256(crystals) }
-  return compileDataSet(rows, [], {
-    name: BUILTIN,
-    splits,
-    sources: splits.map((split) => ({ split, ...origin })),
-    cell: 'niggli',
-    maxSites: 20,
-    licence: 'MIT',
-    labelSet: JSON.parse(labelSet) as Record<string, unknown>,
-  })
 }

@@ -28,6 +28,8 @@ export type DataSetErrorCode =
   | 'not_sound'
   /** A shard is cut off. */
   | 'truncated_shard'
+  /** The built-in data set has no label set of that name. */
+  | 'unknown_label_set'
   | 'unknown_split'
   /** A file cannot be read. */
   | 'unreadable_file'

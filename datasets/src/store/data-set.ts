@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BUILTIN, compileBuiltin } from './builtin.js'
+import { BUILTIN_LABEL_SETS, builtinFolder, builtinLabelSet, builtinName, type BuiltinLabelSet } from './builtin.js'
 import { DataSetError } from './data-set-error.js'
 import type { Manifest } from './manifest.js'
 import { dataSetHash, labelSetHash, MANIFEST_FILE, parseManifest, sha256 } from './manifest.js'
@@ -26,18 +26,24 @@ export class CrystalDataSet {
   ) {}
 
   /**
-   * Opens a data-set folder, or the data set that comes with the program by the name `builtin`.
+   * Opens a data-set folder, or the data set that comes with the program: `builtin`, or `builtin:gth` with its labels of
+   * the other label set.
    *
-   * @throws {DataSetError} `not_a_data_set` or `unsupported_version`
+   * @throws {DataSetError} `not_a_data_set`, `unsupported_version` or `unknown_label_set`
    */
   static async open(folderOrBuiltin: string): Promise<CrystalDataSet> {
-    return folderOrBuiltin === BUILTIN ? CrystalDataSet.openBuiltin() : CrystalDataSet.openFolder(folderOrBuiltin)
+    const labelSet = builtinLabelSet(folderOrBuiltin)
+    return labelSet ? CrystalDataSet.openBuiltin(labelSet) : CrystalDataSet.openFolder(folderOrBuiltin)
   }
 
-  /** The built-in data set (builtin.ts). */
-  static async openBuiltin(): Promise<CrystalDataSet> {
-    const { manifest, files } = await compileBuiltin()
-    return new CrystalDataSet(manifest, (file) => files.get(file)!, BUILTIN)
+  /** The built-in data set with the labels of one label set. @param name what it is to be called */
+  static async openBuiltin(
+    labelSet: BuiltinLabelSet = BUILTIN_LABEL_SETS[0],
+    name = builtinName(labelSet),
+  ): Promise<CrystalDataSet> {
+    const folder = builtinFolder(labelSet)
+    const { manifest } = await CrystalDataSet.openFolder(folder)
+    return new CrystalDataSet({ ...manifest, name }, (file) => readFileSync(join(folder, file)), name)
   }
 
   /**

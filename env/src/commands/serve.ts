@@ -1,4 +1,4 @@
-import { CrystalDataSet, ELEMENT_COUNT } from '@unitcell/datasets'
+import { BUILTIN, BUILTIN_LABEL_SETS, CrystalDataSet, ELEMENT_COUNT } from '@unitcell/datasets'
 import { DEFAULT_LIMITS, type Limits } from '@unitcell/protocol'
 import { Command, InvalidArgumentError } from 'commander'
 import type { CalculatedRewards } from '../server/calculated-rewards.js'
@@ -34,7 +34,7 @@ function parseLimit(text: string, limits: Partial<Limits>): Partial<Limits> {
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('serve crystal environments on a WebSocket')
-    .option('--data <dir>', 'data-set folder, or builtin (repeatable; default: builtin)', collect, [])
+    .option('--data <dir>', 'data-set folder, builtin or builtin:gth (repeatable; default: builtin)', collect, [])
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: any free one', parsePort, 8787)
     .option('--token <token>', 'secret that clients must send (default: $UNITCELL_TOKEN, else none)')
@@ -51,11 +51,11 @@ export function serveCommand(): Command {
 
 async function serve(options: ServeOptions, command: Command): Promise<void> {
   const { data, host, port, token, allowOrigin, limit, logLevel } = options
-  const datasets = await Promise.all(
-    (data.length > 0 ? data : ['builtin']).map((folder) => CrystalDataSet.open(folder)),
-  )
   const { calculated, description } = await chooseRewards(options, command)
   try {
+    const datasets = await Promise.all(
+      (data.length > 0 ? data : [BUILTIN]).map((name) => openDataSet(name, calculated)),
+    )
     const server = await EnvironmentServer.start({
       datasets,
       ...(calculated && { rewards: calculated }),
@@ -74,6 +74,14 @@ async function serve(options: ServeOptions, command: Command): Promise<void> {
   } finally {
     await calculated?.stop()
   }
+}
+
+/** Of the label sets of the built-in data set the one that calculations can go on from, whatever its name says. */
+async function openDataSet(name: string, calculated: CalculatedRewards | null): Promise<CrystalDataSet> {
+  if (name !== BUILTIN || calculated === null) return CrystalDataSet.open(name)
+  const sets = await Promise.all(BUILTIN_LABEL_SETS.map((labelSet) => CrystalDataSet.openBuiltin(labelSet, BUILTIN)))
+  const counted = sets.map((dataset) => calculated.countedElements(dataset))
+  return sets[counted.indexOf(Math.max(...counted))]
 }
 
 function describeDataSet(dataset: CrystalDataSet, calculated: CalculatedRewards | null): string {

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set imported from the built-in crystals."""
     folder = tmp_path_factory.mktemp("data") / "set"
     root = project_root()
-    crystals = root / "datasets" / "reference" / "crystals.jsonl"
+    crystals = root / "datasets" / "reference" / "sssp" / "crystals.jsonl"
     command = ["node", root / "datasets" / "bin.js", "import", "--out", folder, "--split", f"all={crystals}"]
     subprocess.run(command, check=True, capture_output=True)
     return folder
@@ -44,18 +44,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_data_set_is_numpy_arrays(folder: Path) -> None:
     data = unitcell.DataSet(folder)
     crystals = data.split("all", verify=True)
-    rows = [json.loads(line) for line in open(project_root() / "datasets" / "reference" / "crystals.jsonl")]
-    assert data.splits == ["all"] and len(crystals) == len(rows) == 178
+    rows = [json.loads(line) for line in open(project_root() / "datasets" / "reference" / "sssp" / "crystals.jsonl")]
+    assert data.splits == ["all"] and len(crystals) == len(rows)
     for crystal, row in zip(crystals, rows):
         assert crystal.id == row["id"] and len(crystal.elements) == len(row["species"])
         assert crystal.total_energy_ry == row["total_energy_ry"]
         i, j = crystal.edges.T
         steps = (crystal.frac_coords[j] + crystal.images - crystal.frac_coords[i]) @ crystal.lattice
         np.testing.assert_allclose(np.linalg.norm(steps, axis=1), crystal.distances, atol=1e-9)
-    assert crystals.arrays["labels"].shape == (178, 3)
+    assert crystals.arrays["labels"].shape == (len(rows), 3)
     assert crystals[-1].id == rows[-1]["id"]
     with pytest.raises(IndexError):
-        crystals[178]
+        crystals[len(rows)]
 
 
 def test_damaged_and_missing_data_sets_are_refused(folder: Path, tmp_path: Path) -> None:
