@@ -93,3 +93,15 @@ def test_ping_play_and_bench(url: str, tmp_path: Path, capsys: pytest.CaptureFix
 def test_errors_are_one_line_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ping", "--url", "ftp://x"]) == 1
     assert capsys.readouterr().err == "unitcell: error: 'ftp://x' is no address (give e.g. ws://127.0.0.1:8787)\n"
+
+
+def test_vectors_are_byte_identical() -> None:
+    vectors = [vector for file in sorted(VECTORS.glob("*.json")) for vector in json.loads(file.read_text())]
+    assert len(vectors) > 15
+    msgpack, text = CODECS["msgpack"], CODECS["json"]
+    for vector in vectors:
+        message = text.decode(json.dumps(vector["message"]).encode())
+        assert msgpack.encode(message).hex() == vector["msgpack"], vector["name"]
+        assert text.encode(message).decode() == vector["json"], vector["name"]
+        for frame in (vector["msgpack"], *vector["msgpack_also"]):
+            assert msgpack.decode(bytes.fromhex(frame)) == message, vector["name"]

@@ -32,7 +32,7 @@ class CrystalFillEnv(gymnasium.Env[Observation, int]):
     Args:
         url: of the server; None: one is started on this machine.
         client: a connection to use instead of one of its own.
-        data: data sets of the server that is started on this machine.
+        data, dft: data sets of the server that is started on this machine, and whether it calculates rewards.
         observation: ``padded`` arrays, or ``graph`` (see ``unitcell.observations``).
         max_sites, max_edges: sizes of the padded arrays; default: those of the largest crystal of the data set.
         action_masks: ask the server for masks; default: where there are constraints.
@@ -54,6 +54,7 @@ class CrystalFillEnv(gymnasium.Env[Observation, int]):
         *,
         client: Client | None = None,
         data: str | list[str] = "builtin",
+        dft: bool = False,
         observation: str = "padded",
         max_sites: int | None = None,
         max_edges: int | None = None,
@@ -71,7 +72,7 @@ class CrystalFillEnv(gymnasium.Env[Observation, int]):
         self._on_progress = as_callback(progress)
         self._masked = bool(options.get("constraints")) if action_masks is None else action_masks
         connection = {"token": token, "encoding": encoding, "timeout": timeout, "reconnect": reconnect}
-        self._handle = Handle(url, client, data, connection, {**options, "mask": self._masked}, None)
+        self._handle = Handle(url, client, data, dft, connection, {**options, "mask": self._masked}, None)
         self._layout = self._handle.layout(observation, max_sites, max_edges, None)
         self._mask: NDArray[np.int8] = ALL_ALLOWED
         self._graph: Graph | None = None

@@ -17,7 +17,7 @@ _END_WITH_PARENT = "data:text/javascript,process.stdin.on('end',()=>process.exit
 #: How long a server that was told to stop may take.
 _PATIENCE_SECONDS = 5.0
 
-_running: dict[tuple[str, ...], "LocalServer"] = {}
+_running: dict[tuple[bool, tuple[str, ...]], "LocalServer"] = {}
 
 
 def project_root() -> Path:
@@ -41,12 +41,13 @@ class LocalServer:
 
     Args:
         data: data-set folders, or ``builtin``.
+        dft: calculate rewards that no label has, with Quantum Espresso on this machine.
 
     Raises:
         LocalServerError: Node or the project is missing, or the server does not start.
     """
 
-    def __init__(self, data: tuple[str, ...] = ("builtin",)) -> None:
+    def __init__(self, data: tuple[str, ...] = ("builtin",), *, dft: bool = False) -> None:
         node = shutil.which("node")
         if node is None:
             raise LocalServerError("node is not installed (install Node 20.19 or newer, or pass url=...)")
@@ -54,6 +55,7 @@ class LocalServer:
         if not (root / "env" / "dist").is_dir():
             raise LocalServerError(f"the project in {root} is not built (run: npm install, in that folder)")
         command = [node, "--import", _END_WITH_PARENT, str(root / "env" / "bin.js"), "serve", "--port", "0"]
+        command.append("--dft" if dft else "--no-dft")
         for folder in data:
             command += ["--data", folder]
         self._process = subprocess.Popen(
@@ -89,10 +91,10 @@ class LocalServer:
                 stream.close()
 
 
-def local_server(*data: str) -> LocalServer:
+def local_server(*data: str, dft: bool = False) -> LocalServer:
     """The server of this program for these data sets, started when it is first asked for."""
-    key = data or ("builtin",)
+    key = (dft, data or ("builtin",))
     server = _running.get(key)
     if server is None or not server.is_running:
-        server = _running[key] = LocalServer(key)
+        server = _running[key] = LocalServer(key[1], dft=dft)
     return server

@@ -21,7 +21,7 @@ class Handle:
     Args:
         url: of the server; None: one on this machine, started for it.
         client: a connection to use instead of one of its own.
-        data: data sets of the server that is started on this machine.
+        data, dft: data sets of the server that is started on this machine, and whether it calculates.
         connection: further arguments of :func:`unitcell.connect`.
         options: of the environment, by the names of the protocol.
     """
@@ -31,6 +31,7 @@ class Handle:
         url: str | None,
         client: Client | None,
         data: str | list[str] | tuple[str, ...],
+        dft: bool,
         connection: Mapping[str, Any],
         options: dict[str, Any],
         count: int | None,
@@ -38,7 +39,7 @@ class Handle:
         self.owns_client = client is None
         if client is None:
             folders = (data,) if isinstance(data, str) else tuple(data)
-            client = connect(url or local_server(*folders).url, **connection)
+            client = connect(url or local_server(*folders, dft=dft).url, **connection)
         self.client = client
         try:
             request = {"environment": ENVIRONMENT, "options": plain(options)}

@@ -43,6 +43,7 @@ class CrystalFillVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         client: Client | None = None,
         data: str | list[str] = "builtin",
+        dft: bool = False,
         observation: str = "padded",
         max_sites: int | None = None,
         max_edges: int | None = None,
@@ -61,7 +62,7 @@ class CrystalFillVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         connection = {"token": token, "encoding": encoding, "timeout": timeout, "reconnect": reconnect}
         wire_mode = {AutoresetMode.NEXT_STEP: "next_step", AutoresetMode.SAME_STEP: "same_step"}.get(mode, "disabled")
         asked = {**options, "mask": self._masked, "autoreset": wire_mode}
-        self._handle = Handle(url, client, data, connection, asked, int(num_envs))
+        self._handle = Handle(url, client, data, dft, connection, asked, int(num_envs))
         self._layout = self._handle.layout(observation, max_sites, max_edges, int(num_envs))
         self._mask: NDArray[np.int8] = np.ones((num_envs, ELEMENTS), np.int8)
         self._mask.flags.writeable = False

@@ -1,0 +1,3 @@
+export * from './cases.js'
+export * from './check.js'
+export * from './vectors.js'
