@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { CASES, checkServer } from '@unitcell/protocol/conformance'
 import { execaNode } from 'execa'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { SlowEvaluator } from '../env/server/slow-evaluator.js'
 import { startServer } from '../env/server/wire.js'
 import { FAULTS, startFaulty } from './faulty-server.js'
+
+// Many cases each, and no time to fail on.
+vi.setConfig({ testTimeout: 240_000 })
 
 let url: string
 /** A server that calculates, and never comes to an end: the command withdraws the one calculation it asks for. */
