@@ -35,7 +35,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     },
   },
   'an ignored seed': {
-    incoming: ({ seed: _, ...message }) => message,
+    incoming: (message) => Object.fromEntries(Object.entries(message).filter(([field]) => field !== 'seed')),
   },
   'an unknown field accepted': {
     incoming(message) {
