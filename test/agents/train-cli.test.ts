@@ -40,7 +40,7 @@ test('train, info and run: an agent learns, says what it is, and plays over the 
 test.each([
   ['an option of another agent', ['bc', '--target', '2'], /bc has no --target \(leave it out/],
   ['a run that is not there', ['cql', '--resume', '--out', join(folder, 'none')], /holds no run to go on with \(/],
-  ['an agent that cannot learn', ['random'], /argument 'random' is invalid/],
+  ['an agent that cannot learn', ['random'], /'random' is invalid for argument 'agent'/],
 ])('train refuses %s', async (_, args, message) => {
   const where = args.includes('--out') ? [] : ['--out', join(folder, 'new')]
   const { status, stdout, stderr } = await run('train', ...args, ...where, '--data', 'builtin')

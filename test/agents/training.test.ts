@@ -173,7 +173,7 @@ describe('a checkpoint that cannot be used is refused with a reason', () => {
 test('on the wire a trained agent fills the crystals as it does in process', async () => {
   const server = await startServer()
   const client = await connect(server.url)
-  const agent = await loadNetworkAgent('bc', { checkpoint: join(root, 'a'), seed: 0 })
+  const agent = await loadNetworkAgent('bc', { checkpoint: join(root, 'a'), seed: 0, votes: 1 })
   const crystals = await play(client, agent, { seed: 1, environment: { split: 'val', sites: 'file' } })
   await client.close()
   const val = dataset.split('val')

@@ -10,8 +10,8 @@ interface RunOptions {
   readonly server: string
   readonly data?: string
   readonly checkpoint?: string
-  readonly temperature: number
-  readonly votes: number
+  readonly temperature?: number
+  readonly votes?: number
   readonly neutral?: boolean
   readonly backend: BackendChoice
   readonly threads?: number
@@ -36,8 +36,12 @@ export function runCommand(): Command {
     .requiredOption('--server <url>', 'address of the environment server, e.g. ws://127.0.0.1:8787')
     .option('--data <dir>', 'data set whose split train the agent may know: a folder, or builtin')
     .option('--checkpoint <dir>', 'folder of a training run, for agents that have learnt')
-    .option('--temperature <t>', '0: the best action; else drawn from softmax(Q / t)', nonNegative, 0)
-    .option('--votes <n>', 'fillings that a network imagines before it decides; 1: none', positiveInteger, 1)
+    .option('--temperature <t>', '0: the best action (default); else drawn from softmax(Q / t)', nonNegative)
+    .option(
+      '--votes <n>',
+      'fillings that a network imagines before it decides; 1: none (default: 8 for the preset best)',
+      positiveInteger,
+    )
     .option('--neutral', 'let the environment forbid elements that rule charge neutrality out')
     .addOption(new Option('--backend <name>', 'engine of the network').choices(BACKEND_CHOICES).default('auto'))
     .option('--threads <n>', 'computing threads of the network (default: one per core)', positiveInteger)
@@ -100,9 +104,9 @@ async function playAndReport(name: string, options: RunOptions): Promise<void> {
     await loadAgent(name)
   ).createAgent({
     seed,
-    temperature,
-    votes,
     backend,
+    ...(temperature !== undefined && { temperature }),
+    ...(votes !== undefined && { votes }),
     ...(data !== undefined && { data }),
     ...(checkpoint !== undefined && { checkpoint }),
     ...(threads !== undefined && { threads }),

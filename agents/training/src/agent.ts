@@ -20,9 +20,9 @@ export interface AgentOptions {
   readonly data?: string
   /** Folder of a training run. */
   readonly checkpoint?: string
-  /** 0 (default): always the best action; else actions are drawn from softmax(Q / temperature). */
+  /** 0: always the best action; else actions are drawn from softmax(Q / temperature). Default: 0. */
   readonly temperature?: number
-  /** Fillings that a network imagines before it decides (`ConsensusAgent`); 1 (default): it decides site by site. */
+  /** Fillings that a network imagines before it decides (`ConsensusAgent`); 1: it decides site by site. Default: 8 for the preset `best`, else 1. */
   readonly votes?: number
   /** Which engine computes networks. */
   readonly backend?: BackendChoice

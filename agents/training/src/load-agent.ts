@@ -8,6 +8,9 @@ import { NetworkAgent } from './network-agent.js'
 import { RunFolder } from './run-folder.js'
 import { needsSkeletons, siteFeatures } from './site-features.js'
 
+/** Fillings imagined by agents of the preset `best` when nothing else is asked for. */
+const BEST_VOTES = 8
+
 /** At which fillings are imagined where no temperature is given. */
 const VOTING_TEMPERATURE = 0.5
 
@@ -18,7 +21,7 @@ const VOTING_TEMPERATURE = 0.5
  * @throws AgentError `checkpoint_needed`, `bad_checkpoint`; NetworkError `no_checkpoint`, `bad_checkpoint`, `backend_unavailable`
  */
 export async function loadNetworkAgent(name: string, options: AgentOptions): Promise<Agent> {
-  const { checkpoint, seed, temperature = 0, votes = 1, backend = 'auto', threads } = options
+  const { checkpoint, seed, temperature, backend = 'auto', threads } = options
   if (checkpoint === undefined) {
     const what = `${name} plays from a checkpoint`
     throw new AgentError(
@@ -39,6 +42,7 @@ export async function loadNetworkAgent(name: string, options: AgentOptions): Pro
   const packer = new Packer({ state: header.state, features: siteFeatures(features, index) })
   const network = await createQNetwork(header.architecture, { backend, ...(threads && { threads }) })
   network.setParameters(parameters)
-  if (votes === 1) return new NetworkAgent(name, network, packer, { temperature, seed })
+  const votes = options.votes ?? (header.config.preset === 'best' && temperature === undefined ? BEST_VOTES : 1)
+  if (votes === 1) return new NetworkAgent(name, network, packer, { temperature: temperature ?? 0, seed })
   return new ConsensusAgent(name, network, packer, { votes, temperature: temperature || VOTING_TEMPERATURE, seed })
 }

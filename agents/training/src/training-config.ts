@@ -61,7 +61,7 @@ export const PAPER_TRAINING: TrainingConfig = {
   state: { scale: 'raw', volume: false },
   features: [],
   architecture: {},
-  evaluateEvery: 2_000,
+  evaluateEvery: 1_000,
 }
 
 /**
@@ -71,11 +71,11 @@ export const PAPER_TRAINING: TrainingConfig = {
 export const BEST_TRAINING: TrainingConfig = {
   ...PAPER_TRAINING,
   preset: 'best',
-  steps: 40_000,
+  steps: 12_000,
   batchSize: 32,
   learningRate: { kind: 'cosine', peak: 3e-3, warmup: 100 },
   tau: 0.01,
-  weightDecay: 0.005,
+  weightDecay: 0.02,
   policy: 'target',
   sites: 'shuffled',
   state: { scale: 'normalised', volume: true },
@@ -87,7 +87,7 @@ export const BEST_TRAINING: TrainingConfig = {
     encoderWidths: [64],
     convolutionWidths: [64],
     readoutWidths: [64],
-    dropout: 0.1,
+    dropout: 0.2,
   },
-  evaluateEvery: 2_000,
+  evaluateEvery: 1_000,
 }
