@@ -31,6 +31,8 @@ export interface Limits {
   readonly heartbeat_seconds: number
   /** Sites of a structure sent inline. */
   readonly structure_sites: number
+  /** Recorded transitions in one answer. */
+  readonly transitions_per_answer: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -48,6 +50,7 @@ export const DEFAULT_LIMITS: Limits = {
   session_grace_seconds: 600,
   heartbeat_seconds: 20,
   structure_sites: 200,
+  transitions_per_answer: 4096,
 }
 
 /** Seconds as a delay for a timer, whose 31 bits of milliseconds (25 days) would overflow to none at all. */

@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CrystalDataSet, importDataSet, transitionCount } from '@unitcell/datasets'
+import { CrystalDataSet, importDataSet, transitionCount, TransitionSet } from '@unitcell/datasets'
 import { hasShared, needsShared, shared } from '../shared.js'
 
 describe('the number of transitions', () => {
@@ -53,6 +53,7 @@ describe('the number of transitions', () => {
       else disconnected++
     }
     expect(split.count).toBe(887)
+    expect(new TransitionSet(split).count).toBe(transitions)
     expect(compiled.manifest.splits.val).toMatchObject({ transitions, disconnected })
     // The paper's 8,813 nonmetals give 521,124: 59.1 a crystal. 887 of them must come near.
     expect(transitions / split.count).toBeGreaterThan(55)

@@ -31,6 +31,8 @@ export type DataSetErrorCode =
   /** The built-in data set has no label set of that name. */
   | 'unknown_label_set'
   | 'unknown_split'
+  /** A server does not answer, or refuses. */
+  | 'unreachable'
   /** A file cannot be read. */
   | 'unreadable_file'
   /** The folder is of another version of the format. */

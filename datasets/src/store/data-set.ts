@@ -5,6 +5,7 @@ import { BUILTIN_LABEL_SETS, builtinFolder, builtinLabelSet, builtinName, type B
 import { DataSetError } from './data-set-error.js'
 import type { Manifest } from './manifest.js'
 import { dataSetHash, labelSetHash, MANIFEST_FILE, parseManifest, sha256 } from './manifest.js'
+import { fetchDataSet, isServerUrl } from './fetch-data-set.js'
 import { CrystalShard } from './shard.js'
 
 /**
@@ -27,11 +28,12 @@ export class CrystalDataSet {
 
   /**
    * Opens a data-set folder, or the data set that comes with the program: `builtin`, or `builtin:gth` with its labels of
-   * the other label set.
+   * the other label set, or that of a server by its address (`fetchDataSet`).
    *
-   * @throws {DataSetError} `not_a_data_set`, `unsupported_version` or `unknown_label_set`
+   * @throws {DataSetError} `not_a_data_set`, `unsupported_version`, `unknown_label_set`, `unreachable` or `hash_mismatch`
    */
   static async open(folderOrBuiltin: string): Promise<CrystalDataSet> {
+    if (isServerUrl(folderOrBuiltin)) return CrystalDataSet.openFolder(await fetchDataSet(folderOrBuiltin))
     const labelSet = builtinLabelSet(folderOrBuiltin)
     return labelSet ? CrystalDataSet.openBuiltin(labelSet) : CrystalDataSet.openFolder(folderOrBuiltin)
   }
@@ -72,6 +74,11 @@ export class CrystalDataSet {
     return this.manifest.hash
   }
 
+  /** The files that the manifest names. */
+  get files(): readonly { readonly file: string; readonly bytes: number; readonly sha256: string }[] {
+    return [...Object.values(this.manifest.splits), this.manifest.rejected]
+  }
+
   /** Names of the splits, in the order of import. */
   get splits(): string[] {
     return Object.keys(this.manifest.splits)
@@ -90,7 +97,7 @@ export class CrystalDataSet {
       throw new DataSetError('unknown_split', `${this.source} has no split ${JSON.stringify(name)}`, fix)
     }
     const { file, bytes, crystals } = this.manifest.splits[name]
-    const content = this.read(file)
+    const content = this.fileBytes(file)
     if (content.length < bytes) {
       const what = `${this.source}/${file} is cut off: ${content.length} of ${bytes} bytes`
       throw new DataSetError('truncated_shard', what, 'copy or import the data set again')
@@ -110,9 +117,8 @@ export class CrystalDataSet {
    * @throws {DataSetError} `hash_mismatch` or `unreadable_file`
    */
   verifyHashes(): void {
-    const files = [...Object.values(this.manifest.splits), this.manifest.rejected]
-    for (const { file, sha256: expected } of files) {
-      const actual = sha256(this.read(file))
+    for (const { file, sha256: expected } of this.files) {
+      const actual = sha256(this.fileBytes(file))
       if (actual !== expected) this.mismatch(file, expected, actual)
     }
     const { label_set: labelSet, label_set_sha256: labels } = this.manifest
@@ -122,7 +128,12 @@ export class CrystalDataSet {
     if (identity !== this.hash) this.mismatch(MANIFEST_FILE, this.hash, identity)
   }
 
-  private read(file: string): Uint8Array {
+  /**
+   * The bytes of one of `files`.
+   *
+   * @throws {DataSetError} `unreadable_file`
+   */
+  fileBytes(file: string): Uint8Array {
     try {
       return this.readFile(file)
     } catch (error) {

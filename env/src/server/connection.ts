@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { SYMBOLS } from '@unitcell/datasets'
 import {
   CODECS,
@@ -21,6 +20,7 @@ import { ENVIRONMENT, type SessionRequest } from './session.js'
 import type { SessionRecord } from './session-record.js'
 import type { SessionStore } from './session-store.js'
 import type { Outcome } from './turns.js'
+import { isSame } from './secrets.js'
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
@@ -173,12 +173,6 @@ export class Connection {
     if (this.#record !== null) this.context.sessions.release(this.#record)
     this.#record = null
   }
-}
-
-/** Compares secrets in a time that tells nothing of them. */
-function isSame(given: string, secret: string): boolean {
-  const [a, b] = [given, secret].map((text) => createHash('sha256').update(text).digest())
-  return timingSafeEqual(a, b)
 }
 
 /** The id of a message, where it has one; everything else about the message is checked later. */

@@ -3,6 +3,7 @@ import { ProtocolError, type Result } from '@unitcell/protocol'
 import { CrystalLibrary } from '../mdp/crystal-library.js'
 import type { Evaluator } from '../mdp/evaluation.js'
 import { ServerError } from './server-error.js'
+import { TransitionShelf } from './transition-shelf.js'
 
 export type DataSetSummary = Result<'datasets'>['datasets'][number]
 
@@ -10,6 +11,7 @@ export type DataSetSummary = Result<'datasets'>['datasets'][number]
 export interface Shelf {
   readonly library: CrystalLibrary
   readonly evaluator: Evaluator
+  readonly transitions: TransitionShelf
   readonly summary: DataSetSummary
 }
 
@@ -47,6 +49,7 @@ export class DataLibrary {
       this.#shelves.set(dataset.name, {
         library: new CrystalLibrary(dataset),
         evaluator: evaluatorOf(dataset),
+        transitions: new TransitionShelf(dataset),
         summary: summarize(dataset),
       })
     }

@@ -17,7 +17,9 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import { PROGRAM_VERSION } from '../version.js'
 import { Connection, type ConnectionContext } from './connection.js'
 import { DataLibrary } from './data-library.js'
+import { registerDatasetRoutes } from './dataset-routes.js'
 import { createLogger } from './logger.js'
+import { isSame } from './secrets.js'
 import { recordedRewards, type RewardSource } from './reward-source.js'
 import { cannotListen } from './server-error.js'
 import { SessionStore } from './session-store.js'
@@ -122,6 +124,10 @@ export class EnvironmentServer {
       }
     })
     http.get(`${SOCKET_PATH}/schema`, () => schema)
+    registerDatasetRoutes(http, this.options.datasets, ({ headers }) => {
+      const { token } = this.context
+      return token === null || isSame(headers.authorization?.replace(/^Bearer /i, '') ?? '', token)
+    })
     http.get(SOCKET_PATH, (_request, reply) =>
       reply
         .code(426)

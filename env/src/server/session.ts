@@ -80,6 +80,8 @@ export class Session {
         return this.#evaluations.state(request.evaluation)
       case 'datasets':
         return { datasets: this.data.summaries }
+      case 'transitions':
+        return this.data.shelf(request.name ?? null).transitions.piece(request, this.limits.transitions_per_answer)
       case 'close':
         if (request.handle !== undefined) this.#close(request.handle)
         return {}

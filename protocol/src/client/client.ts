@@ -9,6 +9,7 @@ import { Channel, socketUrl } from './channel.js'
 import { ConnectionError } from './connection-error.js'
 import { Env } from './env.js'
 import type { DeferredReward, RequestOptions, Requester } from './requester.js'
+import { streamTransitions, type TransitionStreamOptions } from './transitions.js'
 import { VectorEnv } from './vector-env.js'
 
 export interface ConnectOptions {
@@ -132,6 +133,15 @@ export class Client implements Requester {
     return (async function* () {
       for await (const [event] of events) yield event as EvaluationEvent
     })()
+  }
+
+  /**
+   * The recorded transitions of a split, piece by piece, with the next ones on their way.
+   *
+   * @throws ProtocolError `unknown_dataset`, `unknown_split`, `invalid_options`; ConnectionError
+   */
+  transitions(params: Params<'transitions'> = {}, options: TransitionStreamOptions = {}) {
+    return streamTransitions(this, params, options)
   }
 
   /** The data sets of the server. */

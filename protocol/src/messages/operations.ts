@@ -4,6 +4,7 @@ import { evaluationId, filledStructure, handle, inlineStructure, requestId, seed
 import { evaluation, evaluationState } from './evaluation.js'
 import { info, observation } from './observation.js'
 import { environmentOptions } from './options.js'
+import { transitionsRequest, transitionsResult } from './transitions.js'
 
 /** A crystal of the data set: its id, or its place. */
 const crystalReference = z.union(
@@ -162,6 +163,7 @@ export const OPERATIONS = {
     }),
   },
   datasets: { request: {}, result: z.strictObject({ datasets: z.array(datasetSummary) }) },
+  transitions: { request: transitionsRequest, result: transitionsResult },
   close: {
     request: { handle: handle.optional().meta({ description: 'left out: the session ends' }) },
     result: z.strictObject({}),
