@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CrystalDataSet } from '@unitcell/datasets'
 import { parseGenerated, scoreCrystals } from '@unitcell/evaluation'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -25,7 +26,7 @@ test.skipIf(!hasGo)(`an agent in Go, in under 200 lines, plays the crystals of v
   const { url } = await startServer()
   const out = join(folder, 'go.jsonl')
   const play = () => execa(agent, ['-server', url.replace('/v1', ''), '-split', 'val', '-seed', '3', '-out', out])
-  expect((await play()).stdout).toMatch(/^go: 24 crystals filled, seed 3; /)
+  expect((await play()).stdout).toMatch(/^go: \d+ crystals filled, seed 3; /)
   const text = readFileSync(out, 'utf8')
   const score = scoreCrystals(
     text
@@ -34,7 +35,7 @@ test.skipIf(!hasGo)(`an agent in Go, in under 200 lines, plays the crystals of v
       .map((line) => parseGenerated(JSON.parse(line) as object)),
   )
   // It fills only what can become charge-neutral, so nearly everything is valid.
-  expect(score.crystals).toBe(24)
+  expect(score.crystals).toBe((await CrystalDataSet.openBuiltin()).split('val').count)
   expect(score.validity.percent).toBeGreaterThan(90)
   await play()
   expect(readFileSync(out, 'utf8')).toBe(text)

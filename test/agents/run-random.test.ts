@@ -42,7 +42,7 @@ test('random plays every crystal of the split once, and writes truth, filling an
   const out = join(folder, 'random.jsonl')
   const { exitCode, stdout } = await run('random', '--server', url, '--out', out)
   expect(exitCode).toBe(0)
-  expect(stdout).toMatch(/^random: 24 crystals filled, seed 0\n/)
+  expect(stdout).toMatch(/^random: \d+ crystals filled, seed 0\n/)
   const crystals = read(out)
   const val = (await CrystalDataSet.openBuiltin()).split('val')
   expect(crystals.map(({ id }) => id)).toEqual(Array.from({ length: val.count }, (_, index) => val.id(index)))

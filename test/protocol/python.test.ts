@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,11 @@ const package_ = fileURLToPath(new URL('../../protocol/python/', import.meta.url
 
 /** Python with the package and pytest: `$UNITCELL_PYTHON`, or the one that `protocol/python/README.md` tells to make. */
 const python = process.env['UNITCELL_PYTHON'] ?? `${package_}.venv/bin/python`
-const missing = existsSync(python) ? '' : ' (skipped: no protocol/python/.venv; see protocol/python/README.md)'
+const imports = ['-c', 'import unitcell, pytest, tqdm, flit_core']
+const missing =
+  existsSync(python) && spawnSync(python, imports).status === 0
+    ? ''
+    : ' (skipped: no protocol/python/.venv; see protocol/python/README.md)'
 
 test.skipIf(missing !== '')(`the Python package passes its own tests${missing}`, { timeout: 300_000 }, async () => {
   const { exitCode, stdout } = await execa(python, ['-m', 'pytest', '--color=no'], { cwd: package_, reject: false })
