@@ -53,7 +53,8 @@ test('different seeds give different episodes', async () => {
   const seen = new Set<string>()
   for (const seed of [0, 1, 2, 3, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1]) {
     const { observation } = await peer.result('reset', { handle, seed })
-    seen.add(JSON.stringify([...fromNdArray(observation.graph!.frac_coords)]))
+    const { lattice, frac_coords } = observation.graph!
+    seen.add(JSON.stringify([...fromNdArray(lattice), ...fromNdArray(frac_coords)]))
   }
   expect(seen.size).toBeGreaterThan(6)
 })

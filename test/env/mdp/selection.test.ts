@@ -5,12 +5,13 @@ import { startServer } from '../server/wire.js'
 
 let client: Client
 let dataset: CrystalDataSet
+/** Crystals of the split. */
+let VAL: number
 beforeAll(async () => {
   dataset = await CrystalDataSet.openBuiltin()
+  VAL = dataset.split('val').count
   client = await connect((await startServer()).url)
 })
-
-const VAL = 24
 
 async function indices(env: Env, episodes: number): Promise<number[]> {
   const seen: number[] = []
@@ -36,8 +37,8 @@ test('a reset with other options, or one that fails, does not disturb the sequen
 
 test('start says where the sequence goes on; beyond the split, or without a sequence, it is refused', async () => {
   const env = await client.make('CrystalFill-v1', { split: 'val', select: 'sequential' })
-  expect((await env.reset({ options: { start: 20 } })).info.episode!.index).toBe(20)
-  expect(await indices(env, 5)).toEqual(range(21, 5))
+  expect((await env.reset({ options: { start: VAL - 4 } })).info.episode!.index).toBe(VAL - 4)
+  expect(await indices(env, 5)).toEqual(range(VAL - 3, 5))
   await expect(env.reset({ options: { start: VAL } })).rejects.toMatchObject({ code: 'unknown_crystal' })
   const random = await client.make('CrystalFill-v1', { split: 'val' })
   await expect(random.reset({ options: { start: 0 } })).rejects.toMatchObject({ code: 'invalid_options' })
@@ -54,7 +55,7 @@ test('a vector deals the sequence out over its environments', async () => {
 test('select: random reaches every crystal of the split', async () => {
   const env = await client.make('CrystalFill-v1', { split: 'val' })
   await env.reset({ seed: 0 })
-  expect(new Set(await indices(env, 400)).size).toBe(VAL)
+  expect(new Set(await indices(env, 12 * VAL)).size).toBe(VAL)
 })
 
 test('a crystal is chosen by id, by index, and by split and index', async () => {

@@ -35,7 +35,8 @@ function mp20Crystals(): Crystal[] {
 
 beforeAll(async () => {
   const builtin = crystalsOf(await CrystalDataSet.openBuiltin(), 'val').filter(
-    ({ structure }) => structure.species.length > 1,
+    // Every sixth is enough.
+    ({ structure }, i) => structure.species.length > 1 && i % 6 === 0,
   )
   crystals = hasShared ? [...builtin, ...mp20Crystals()] : builtin
   const permuted = crystals.map((crystal, i) => relist(crystal, someOrder(crystal.structure.species.length, i + 1)))
@@ -49,7 +50,7 @@ async function transcript(url: string, encoding: Encoding, options: object): Pro
   const { handle } = await peer.result('make', { environment: 'CrystalFill-v1', options })
   for (let index = 0; index < crystals.length; index++) {
     await peer.result('reset', { handle, seed: 1000 + index, options: { crystal: { index } } })
-    let action = index
+    let action = index % 88
     for (let isOver = false; !isOver; action = (action * 7 + 3) % 88) {
       const { terminated } = await peer.result('step', { handle, actions: action })
       isOver = terminated as boolean

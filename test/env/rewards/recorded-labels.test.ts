@@ -39,8 +39,9 @@ async function fill(player: Client, { crystal, seed = 3, options = {}, choose }:
 const trueFilling = (truth: number) => truth
 
 test('the true filling of every crystal of val gets the reward of its label', async () => {
-  const shard = builtin.split('val')
+  let played = 0
   for (const { id, labels } of crystalsOf(builtin, 'val')) {
+    played++
     for (const sites of ['shuffled', 'file'] as const) {
       const options = { sites, reward: { target: 3, alpha2: 10 } }
       const { reward, outcome } = await fill(client, { crystal: id, options, choose: trueFilling })
@@ -56,7 +57,7 @@ test('the true filling of every crystal of val gets the reward of its label', as
       })
     }
   }
-  expect(shard.count).toBe(24)
+  expect(played).toBe(builtin.split('val').count)
 })
 
 test('rocksalt with its two elements swapped is the same crystal with another origin, and gets the same reward', async () => {
