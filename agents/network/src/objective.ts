@@ -75,7 +75,8 @@ export function evaluateObjective(
     const row = (graphs + i) * ELEMENT_COUNT
     auxiliaryLoss += weight * crossEntropy(outputs, row, rows.auxiliaryElements[i], auxiliary * weight, outputGradient)
   }
-  const temporalDifference = squares / (2 * graphs)
+  // Float32, as in the engines: a loss too large for their numbers is as bad as an infinite one.
+  const temporalDifference = Math.fround(squares / (2 * graphs))
   const losses = {
     loss: imitationWeight * imitation + temporalDifference + auxiliary * auxiliaryLoss,
     imitation,
