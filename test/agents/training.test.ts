@@ -35,6 +35,8 @@ const tiny = {
   steps: 8,
   batchSize: 8,
   evaluateEvery: 4,
+  // Looking every crystal up would take longer than all the rest.
+  features: ['local-geometry'],
   architecture: {
     focus: 'node',
     readout: 'node',
