@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
+import { computeGenerated, dftLack } from './quickstart-dft.js'
 
 // `npm run quickstart`: the whole path once, with the programs a user would start by hand: the environment server on the
 // built-in data set, the random agent and a freshly trained one playing it over the wire, and the scores of what they built.
@@ -46,11 +47,12 @@ async function quickstart(): Promise<void> {
       const args = ['--server', url, '--split', 'val', '--seed', String(SEED)]
       await filtered(execaNode(AGENT, ['run', agent, ...args, ...options, '--out', out], { stderr: 'inherit' }))
       await execaNode(EVALUATION, ['metrics', out], { stdio: 'inherit' })
+      return out
     }
     console.log(
       `\n2. unitcell-agent run random: ${EPISODES} episodes over the wire, and unitcell-eval metrics: the score`,
     )
-    await play('random', ['--episodes', String(EPISODES)])
+    const random = await play('random', ['--episodes', String(EPISODES)])
     console.log(`\n3. unitcell-agent train bc: behavioural cloning of the training crystals, about ${MINUTES} minute`)
     const run = join(folder, 'bc')
     const length = ['--steps', String(STEPS), '--minutes', String(MINUTES), '--evaluate-every', '1000']
@@ -58,6 +60,13 @@ async function quickstart(): Promise<void> {
     await filtered(execaNode(AGENT, ['train', 'bc', ...data, ...length], { stderr: 'inherit' }))
     console.log('\n4. unitcell-agent run bc: every crystal of val, beside what random did to them')
     await play('bc', ['--checkpoint', run])
+    const lack = await dftLack()
+    if (lack === null) {
+      console.log(
+        '\n5. unitcell-env dft: a few crystals that random made up, by Quantum Espresso (reward for a gap of 1.12 eV)',
+      )
+      await computeGenerated(SERVER, random, folder)
+    } else console.log(`\n5. Quantum Espresso, which computes crystals without a label: ${lack}`)
   } finally {
     server.kill('SIGTERM')
     await server
